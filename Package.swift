@@ -1,0 +1,195 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One executable on many small targets. The folders of `Sources/` are the layers, in the order of `layers`
+// below; a target may depend only on targets of its own layer or of one above it. The check at the end of
+// this file refuses anything else, so a wrong dependency never builds.
+
+/// Settings of every Swift target.
+/// - `ExistentialAny` (SE-0335), `MemberImportVisibility` (SE-0444), `InternalImportsByDefault` (SE-0409),
+///   `NonisolatedNonsendingByDefault` (SE-0461), `ImmutableWeakCaptures` (SE-0481).
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableUpcomingFeature("ImmutableWeakCaptures"),
+    .treatAllWarnings(as: .error),
+]
+
+/// A Debian library, found through pkg-config.
+func system(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Sources/System/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+/// One target of the given layer.
+func module(_ layer: String, _ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = [])
+    -> Target
+{
+    .target(
+        name: name, dependencies: dependencies, path: "Sources/\(layer)/\(name)", resources: resources,
+        swiftSettings: settings)
+}
+
+/// What a service may use: the platform and the contracts that it shares with others.
+func service(_ name: String, contracts: [Target.Dependency] = []) -> Target {
+    module(
+        "Services", name,
+        [
+            "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis", "Values", "Configuration",
+            "Resilience", "Security", "ServiceKit",
+        ] + contracts)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: settings)
+}
+
+let services: [String] = [
+    "Gateway", "Users", "Catalog", "Cart", "Orders", "Warehouse", "Payments", "Processor", "Notifications",
+]
+let contracts: [String] = [
+    "CatalogContracts", "CartContracts", "OrdersContracts", "WarehouseContracts", "PaymentsContracts",
+    "ProcessorContracts", "UsersContracts",
+]
+let allContracts: [Target.Dependency] = contracts.map { .init(stringLiteral: $0) }
+
+let package = Package(
+    name: "vitrine",
+    products: [.executable(name: "vitrine", targets: ["vitrine"])],
+    targets: [
+        system("CLibUV", pkgConfig: "libuv", apt: "libuv1-dev"),
+        system("CLibPQ", pkgConfig: "libpq", apt: "libpq-dev"),
+        system("CHiredis", apt: "libhiredis-dev"),
+        system("CLibRabbitMQ", pkgConfig: "librabbitmq", apt: "librabbitmq-dev"),
+        system("CLibCurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
+        system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        system("CCrypt", apt: "libcrypt-dev"),
+        .target(name: "CThread", path: "Sources/System/CThread"),
+
+        module("Telemetry", "Telemetry", ["CThread"]),
+        module("Telemetry", "TelemetrySDK", ["Telemetry", "CZlib"]),
+        module("Telemetry", "TelemetryTesting", ["Telemetry", "TelemetrySDK"]),
+
+        module("Transport", "EventLoop", ["CLibUV", "CThread", "Telemetry"]),
+        module("Transport", "HTTPCodec"),
+        module("Transport", "HTTP", ["EventLoop", "HTTPCodec", "Telemetry"]),
+
+        module("Export", "TelemetryExport", ["Telemetry", "TelemetrySDK", "EventLoop", "HTTPCodec", "HTTP", "CZlib"]),
+
+        module("Drivers", "ConnectionPool"),
+        module("Drivers", "PostgreSQL", ["CLibPQ", "EventLoop", "Telemetry", "ConnectionPool"]),
+        module("Drivers", "Redis", ["CHiredis", "EventLoop", "Telemetry"]),
+        module("Drivers", "AMQP", ["CLibRabbitMQ", "EventLoop", "Telemetry"]),
+        module("Drivers", "Mail", ["CLibCurl", "EventLoop", "Telemetry"]),
+
+        module("Platform", "Values"),
+        module("Platform", "Configuration"),
+        module("Platform", "Resilience", ["EventLoop", "Telemetry"]),
+        module("Platform", "Security", ["COpenSSL", "CCrypt", "EventLoop", "Values"]),
+        module(
+            "Platform", "ServiceKit",
+            [
+                "Telemetry", "TelemetrySDK", "TelemetryExport", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis",
+                "AMQP", "Values", "Configuration", "Resilience", "Security",
+            ]),
+
+        module("Contracts", "CatalogContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "CartContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "OrdersContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "WarehouseContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "PaymentsContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "ProcessorContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "UsersContracts", ["Values", "ServiceKit"]),
+
+        service("Gateway"),
+        service("Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"]),
+        service("Catalog", contracts: ["CatalogContracts"]),
+        service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
+        service("Orders", contracts: allContracts),
+        service("Warehouse", contracts: allContracts),
+        service("Payments", contracts: allContracts),
+        service("Processor", contracts: allContracts),
+        module(
+            "Services", "Notifications",
+            [
+                "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Configuration", "Security",
+                "ServiceKit", "Mail",
+            ] + allContracts),
+
+        module("Operations", "LocalStack", ["EventLoop"]),
+        module(
+            "Operations", "Demo", ["EventLoop", "HTTPCodec", "HTTP", "Telemetry", "Values"] + allContracts),
+
+        .executableTarget(
+            name: "vitrine",
+            dependencies: services.map { .init(stringLiteral: $0) } + [
+                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo",
+            ],
+            path: "Sources/vitrine", swiftSettings: settings),
+
+        tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),
+        tests(
+            "TelemetryExportTests",
+            ["TelemetryExport", "Telemetry", "TelemetrySDK", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec"]),
+        tests("EventLoopTests", ["EventLoop"]),
+        tests("HTTPCodecTests", ["HTTPCodec"]),
+        tests("HTTPTests", ["HTTP", "HTTPCodec", "EventLoop", "Telemetry", "TelemetryTesting"]),
+        tests("ConnectionPoolTests", ["ConnectionPool"]),
+        tests("PostgreSQLTests", ["PostgreSQL", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
+        tests("RedisTests", ["Redis", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
+        tests("AMQPTests", ["AMQP", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
+        tests("MailTests", ["Mail", "EventLoop", "Telemetry", "TelemetryTesting"]),
+        tests("ValuesTests", ["Values"]),
+        tests("ConfigurationTests", ["Configuration"]),
+        tests("ResilienceTests", ["Resilience"]),
+        tests("SecurityTests", ["Security", "EventLoop"]),
+        tests(
+            "ServiceKitTests",
+            [
+                "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
+                "AMQP", "Values", "Configuration", "Resilience", "Security", "LocalStack",
+            ]),
+        tests(
+            "ServicesTests",
+            [
+                "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
+                "AMQP", "Values", "Configuration", "Security", "LocalStack",
+            ] + services.map { .init(stringLiteral: $0) } + allContracts),
+        tests(
+            "IntegrationTests",
+            ["EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry"]),
+        tests("ArchitectureTests", []),
+    ]
+)
+
+// MARK: - Layers
+
+/// The folders of `Sources/`, from the ground up.
+let layers = [
+    "System", "Telemetry", "Transport", "Export", "Drivers", "Platform", "Contracts", "Services", "Operations",
+    "vitrine",
+]
+
+func layer(of target: Target) -> Int? {
+    guard let path = target.path, path.hasPrefix("Sources/") else { return nil }
+    return layers.firstIndex(of: String(path.split(separator: "/")[1]))
+}
+
+let layerByName = Dictionary(
+    uniqueKeysWithValues: package.targets.compactMap { target in layer(of: target).map { (target.name, $0) } })
+
+for target in package.targets {
+    guard let own = layerByName[target.name] else { continue }
+    for dependency in target.dependencies {
+        guard case .byNameItem(let name, _) = dependency, let other = layerByName[name] else { continue }
+        precondition(other <= own, "\(target.name) (\(layers[own])) must not depend on \(name) (\(layers[other]))")
+        precondition(
+            !(layers[own] == "Services" && layers[other] == "Services"),
+            "\(target.name) must not import the service \(name): services meet through HTTP and events")
+    }
+}

@@ -1,0 +1,50 @@
+/// A statement whose interpolated values are parameters: `"SELECT … WHERE id = \(id)"` binds `$1`.
+package struct SQL: ExpressibleByStringInterpolation, Sendable {
+    /// Statement text with `$1`, `$2`, … in place of the values.
+    package private(set) var text: String
+    package private(set) var parameters: [PostgreSQLParameter]
+
+    package init(stringLiteral value: String) {
+        text = value
+        parameters = []
+    }
+
+    package init(stringInterpolation: StringInterpolation) {
+        text = stringInterpolation.text
+        parameters = stringInterpolation.parameters
+    }
+
+    package struct StringInterpolation: StringInterpolationProtocol {
+        var text = ""
+        var parameters: [PostgreSQLParameter] = []
+
+        package init(literalCapacity: Int, interpolationCount: Int) { text.reserveCapacity(literalCapacity) }
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+        package mutating func appendInterpolation(_ value: some PostgreSQLEncodable) {
+            parameters.append(value.postgreSQLParameter)
+            text += "$\(parameters.count)"
+        }
+        /// Splices trusted text (identifiers chosen by code, never by a client).
+        package mutating func appendInterpolation(unsafeSQL: String) { text += unsafeSQL }
+        /// Splices another statement with its parameters renumbered.
+        package mutating func appendInterpolation(fragment: SQL) { fatalError("skeleton") }
+    }
+}
+
+/// A bound parameter in PostgreSQL's text format; nil is NULL.
+package struct PostgreSQLParameter: Sendable, Hashable {
+    package let text: String?
+    package init(_ text: String?) { self.text = text }
+}
+
+/// A value that can be bound: Int, Int64, Double, Bool, String, UUID, [UInt8] (bytea), arrays of String and UUID,
+/// Optional of these; other modules add Money and Timestamp.
+package protocol PostgreSQLEncodable {
+    var postgreSQLParameter: PostgreSQLParameter { get }
+}
+
+/// A value that can be read from a column's text.
+package protocol PostgreSQLDecodable {
+    /// - Returns: nil when the text is not of this type.
+    init?(postgreSQLText text: String)
+}

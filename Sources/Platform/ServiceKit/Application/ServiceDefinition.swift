@@ -1,0 +1,45 @@
+package import Telemetry
+
+/// What a service is, in one value: the wiring table of the executable holds one of these a service.
+package struct ServiceDefinition: Sendable {
+    /// `orders`: the `service.name` of its telemetry, the prefix of its variables (`ORDERS_PORT`).
+    package var name: String
+    package var summary: String
+    /// Default port; `<NAME>_PORT` overrides it.
+    package var port: Int
+    /// The database it owns (`order_db`), or nil.
+    package var database: String?
+    package var usesRedis: Bool
+    package var usesBroker: Bool
+    package var migrations: [Migration]
+    /// Every metric, span name and log event that the service declares.
+    package var telemetry: TelemetryDeclarations
+    /// Registers routes, consumers, jobs and components. Runs once, before anything starts.
+    package var build: @Sendable (Application) async throws -> Void
+
+    package init(
+        name: String, summary: String, port: Int, database: String? = nil, usesRedis: Bool = false,
+        usesBroker: Bool = false, migrations: [Migration] = [], telemetry: TelemetryDeclarations = .init(),
+        build: @escaping @Sendable (Application) async throws -> Void
+    ) {
+        self.name = name
+        self.summary = summary
+        self.port = port
+        self.database = database
+        self.usesRedis = usesRedis
+        self.usesBroker = usesBroker
+        self.migrations = migrations
+        self.telemetry = telemetry
+        self.build = build
+    }
+}
+
+/// Names that a target emits, declared in its `<Name>Telemetry.swift`.
+package struct TelemetryDeclarations: Sendable {
+    package var metrics: [MetricDeclaration]
+    package var events: [LogEvent]
+    package init(metrics: [MetricDeclaration] = [], events: [LogEvent] = []) {
+        self.metrics = metrics
+        self.events = events
+    }
+}

@@ -1,0 +1,5 @@
+package import ServiceKit
+
+package enum CartService {
+    package static let definition = ServiceDefinition(name: "cart", summary: "", port: 8001) { app in }
+}

@@ -1,0 +1,52 @@
+/// What the current task knows about the request that it works for: the active span, the request id, baggage.
+///
+/// Immutable and shared: entering a span makes a new context. It travels with the task as a task-local value,
+/// so that a query, a message or a log line three calls deeper is linked without being told.
+package final class TelemetryContext: Sendable {
+    /// The span that new spans become children of, and that log lines name.
+    package let span: SpanContext?
+    /// The `X-Request-ID` of the request.
+    package let requestID: String?
+    /// W3C baggage that is carried to every hop.
+    package let baggage: Baggage
+    /// Monotonic nanoseconds after which nobody waits for the answer, or nil.
+    package let deadline: UInt64?
+
+    package init(
+        span: SpanContext? = nil, requestID: String? = nil, baggage: Baggage = Baggage(), deadline: UInt64? = nil
+    ) {
+        self.span = span
+        self.requestID = requestID
+        self.baggage = baggage
+        self.deadline = deadline
+    }
+
+    @TaskLocal package static var current = TelemetryContext()
+
+    /// The same context inside another span.
+    package func entering(_ span: SpanContext) -> TelemetryContext {
+        TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline)
+    }
+}
+
+/// W3C baggage: a small ordered set of name and value pairs, values decoded.
+package struct Baggage: Hashable, Sendable {
+    package private(set) var entries: [Entry]
+
+    package struct Entry: Hashable, Sendable {
+        package let key: String
+        package let value: String
+    }
+
+    package init() { entries = [] }
+
+    package subscript(_ key: String) -> String? {
+        get { entries.first { $0.key == key }?.value }
+        set {
+            entries.removeAll { $0.key == key }
+            if let newValue { entries.append(Entry(key: key, value: newValue)) }
+        }
+    }
+
+    package var isEmpty: Bool { entries.isEmpty }
+}

@@ -1,0 +1,38 @@
+/// The name of a span attribute or log field, declared once beside the code that emits it.
+package struct AttributeKey: Hashable, Sendable {
+    package let name: String
+    package init(_ name: String) { self.name = name }
+}
+
+package enum AttributeValue: Hashable, Sendable {
+    case string(String)
+    case int(Int)
+    case double(Double)
+    case bool(Bool)
+    case strings([String])
+}
+
+extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
+    ExpressibleByStringInterpolation, ExpressibleByFloatLiteral
+{
+    package init(stringLiteral value: String) { self = .string(value) }
+    package init(integerLiteral value: Int) { self = .int(value) }
+    package init(booleanLiteral value: Bool) { self = .bool(value) }
+    package init(floatLiteral value: Double) { self = .double(value) }
+}
+
+package struct Attribute: Hashable, Sendable {
+    package let key: AttributeKey
+    package let value: AttributeValue
+    package init(_ key: AttributeKey, _ value: AttributeValue) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// Attributes of the OpenTelemetry semantic conventions that several targets set.
+extension AttributeKey {
+    package static let errorType = AttributeKey("error.type")
+    package static let serverAddress = AttributeKey("server.address")
+    package static let serverPort = AttributeKey("server.port")
+}

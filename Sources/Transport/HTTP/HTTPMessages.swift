@@ -1,0 +1,60 @@
+package import HTTPCodec
+
+/// A message body: absent, whole, or arriving piece by piece with back-pressure.
+package enum HTTPBody: Sendable {
+    case empty
+    case bytes([UInt8])
+    /// - length: the number of bytes when it is known beforehand.
+    case stream(length: Int?, any AsyncSequence<[UInt8], any Error> & Sendable)
+
+    /// The whole body in memory.
+    /// - Throws: `HTTPBodyTooLarge` past `limit` bytes; whatever the transport throws.
+    package func collect(upTo limit: Int) async throws -> [UInt8] { fatalError("skeleton") }
+}
+
+package struct HTTPBodyTooLarge: Error, Sendable {
+    package let limit: Int
+}
+
+/// A request as the server hands it to a handler.
+package struct HTTPRequest: Sendable {
+    package var method: HTTPMethod
+    /// The request target as sent: path and query in origin form (an absolute form is reduced to it).
+    package var target: String
+    package var headers: HTTPFields
+    package var body: HTTPBody
+    /// The peer's IP address, without its port.
+    package var peerAddress: String
+
+    package init(
+        method: HTTPMethod, target: String, headers: HTTPFields = HTTPFields(), body: HTTPBody = .empty,
+        peerAddress: String = ""
+    ) {
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = body
+        self.peerAddress = peerAddress
+    }
+
+    /// The target up to the question mark, still percent-encoded.
+    package var path: Substring { target.prefix { $0 != "?" } }
+    /// What follows the question mark, still percent-encoded; nil without one.
+    package var query: Substring? { target.firstIndex(of: "?").map { target[target.index(after: $0)...] } }
+}
+
+/// A response as a handler returns it, and as the client hands it to its caller.
+package struct HTTPResponse: Sendable {
+    package var status: HTTPStatus
+    package var headers: HTTPFields
+    package var body: HTTPBody
+
+    package init(status: HTTPStatus = .ok, headers: HTTPFields = HTTPFields(), body: HTTPBody = .empty) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+}
+
+/// Answers a request. Runs on the connection's event loop; must not block. A thrown error becomes a bare 500.
+package typealias HTTPHandler = @Sendable (HTTPRequest) async throws -> HTTPResponse

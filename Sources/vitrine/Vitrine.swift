@@ -1,0 +1,6 @@
+import ServiceKit
+
+@main
+enum Vitrine {
+    static func main() async {}
+}
