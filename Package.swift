@@ -163,6 +163,7 @@ let package = Package(
         tests(
             "IntegrationTests",
             ["EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry"]),
+        tests("LocalStackTests", ["LocalStack"]),
         tests("ArchitectureTests", []),
     ]
 )
