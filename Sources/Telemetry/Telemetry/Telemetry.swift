@@ -7,8 +7,41 @@ package final class Telemetry: Sendable {
     package let tracer: Tracer
     package let logger: Logger
 
-    init() { fatalError("skeleton") }
+    private static let metricMisuse = LogEvent(
+        "telemetry.metric_misuse", level: .warn,
+        help: "A call of the metrics API was ignored; logged once for each metric and reason.")
+
+    /// - Parameters:
+    ///   - spanSink: nil when nobody exports: contexts are still made, sampled and propagated.
+    ///   - logSink: nil to write no log.
+    package init(
+        resource: ServiceResource, sampler: Sampler = .parentBased(root: .alwaysOn), spanSink: (any SpanSink)?,
+        logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system
+    ) {
+        serviceName = resource.name
+        metrics = MetricRegistry()
+        tracer = Tracer(resource: resource, sampler: sampler, sink: spanSink, clock: clock, metrics: metrics)
+        let logger = Logger(
+            core: LoggerCore(
+                serviceName: resource.name, logger: resource.name, sink: logSink, control: logLevel, clock: clock,
+                lines: LoggerCore.LineCounters(metrics)))
+        self.logger = logger
+        let misuseLogger = logger.named("telemetry")
+        metrics.problems.listen { reason, metric in
+            misuseLogger.log(
+                Self.metricMisuse, "metric \(metric) is misused: \(reason.rawValue)",
+                [Attribute(.metricName, .string(metric)), Attribute(.metricMisuse, .string(reason.rawValue))])
+        }
+    }
 
     /// Telemetry that records nothing: for exporters themselves, and for code under test that does not care.
-    package static func disabled() -> Telemetry { fatalError("skeleton") }
+    package static func disabled() -> Telemetry {
+        Telemetry(
+            resource: ServiceResource(name: "disabled"), sampler: .alwaysOff, spanSink: nil, logSink: nil)
+    }
+}
+
+extension AttributeKey {
+    fileprivate static let metricName = AttributeKey("labels.metric")
+    fileprivate static let metricMisuse = AttributeKey("labels.reason")
 }

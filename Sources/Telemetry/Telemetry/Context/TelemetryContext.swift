@@ -28,25 +28,3 @@ package final class TelemetryContext: Sendable {
         TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline)
     }
 }
-
-/// W3C baggage: a small ordered set of name and value pairs, values decoded.
-package struct Baggage: Hashable, Sendable {
-    package private(set) var entries: [Entry]
-
-    package struct Entry: Hashable, Sendable {
-        package let key: String
-        package let value: String
-    }
-
-    package init() { entries = [] }
-
-    package subscript(_ key: String) -> String? {
-        get { entries.first { $0.key == key }?.value }
-        set {
-            entries.removeAll { $0.key == key }
-            if let newValue { entries.append(Entry(key: key, value: newValue)) }
-        }
-    }
-
-    package var isEmpty: Bool { entries.isEmpty }
-}

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Severity of a log line (OpenTelemetry severity numbers).
 package enum LogLevel: Int, Comparable, Sendable {
     case debug = 5
@@ -6,6 +8,26 @@ package enum LogLevel: Int, Comparable, Sendable {
     case error = 17
 
     package static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
+
+    /// As `LOG_LEVEL` writes it, in any case; nil for anything else.
+    package init?(name: String) {
+        switch name.lowercased() {
+        case "debug": self = .debug
+        case "info": self = .info
+        case "warn", "warning": self = .warn
+        case "error": self = .error
+        default: return nil
+        }
+    }
+
+    package var name: String {
+        switch self {
+        case .debug: "debug"
+        case .info: "info"
+        case .warn: "warn"
+        case .error: "error"
+        }
+    }
 }
 
 /// A kind of log line, declared once: its name becomes `event.action`.
@@ -22,12 +44,88 @@ package struct LogEvent: Hashable, Sendable {
 
 /// Writes structured log lines for one service; the current trace and request id are added by itself.
 package struct Logger: Sendable {
+    private let core: LoggerCore
+
+    init(core: LoggerCore) { self.core = core }
+
     /// Writes one line. The message is for people, and holds no secret and no personal data.
     /// - Parameter fields: dotted ECS names, or `labels.…`.
     package func log(_ event: LogEvent, _ message: @autoclosure () -> String, _ fields: [Attribute] = []) {
-        fatalError("skeleton")
+        guard core.isEnabled(event.level) else { return }
+        core.write(event, message(), fields)
     }
 
     /// The same logger under another `log.logger` name.
-    package func named(_ name: String) -> Logger { fatalError("skeleton") }
+    package func named(_ name: String) -> Logger { Logger(core: core.named(name)) }
+
+    /// The level below which lines are left out; shared by all loggers of the service.
+    package var level: LogLevelControl { core.control }
+}
+
+/// What the loggers of one name share: the sink, the level, and the parts of a line that never change.
+final class LoggerCore: Sendable {
+    let control: LogLevelControl
+    private let sink: (any LogSink)?
+    private let clock: TelemetryClock
+    private let serviceName: String
+    private let lines: LineCounters
+    private let layout: LogLineLayout
+
+    /// How many lines of each level were written.
+    struct LineCounters: Sendable {
+        static let written = Counter("telemetry_log_lines_total", help: "Log lines written.", labels: ["level"])
+        let debug: CounterSeries
+        let info: CounterSeries
+        let warn: CounterSeries
+        let error: CounterSeries
+
+        init(_ metrics: MetricRegistry) {
+            let family = metrics.counter(Self.written)
+            debug = family.series(LogLevel.debug.name)
+            info = family.series(LogLevel.info.name)
+            warn = family.series(LogLevel.warn.name)
+            error = family.series(LogLevel.error.name)
+        }
+
+        func count(_ level: LogLevel) {
+            switch level {
+            case .debug: debug.increment()
+            case .info: info.increment()
+            case .warn: warn.increment()
+            case .error: error.increment()
+            }
+        }
+    }
+
+    init(
+        serviceName: String, logger: String, sink: (any LogSink)?, control: LogLevelControl, clock: TelemetryClock,
+        lines: LineCounters
+    ) {
+        self.serviceName = serviceName
+        self.sink = sink
+        self.control = control
+        self.clock = clock
+        self.lines = lines
+        layout = LogLineLayout(serviceName: serviceName, logger: logger, processID: Int(getpid()))
+    }
+
+    func named(_ name: String) -> LoggerCore {
+        LoggerCore(
+            serviceName: serviceName, logger: name, sink: sink, control: control, clock: clock, lines: lines)
+    }
+
+    func isEnabled(_ level: LogLevel) -> Bool { sink != nil && control.allows(level) }
+
+    func write(_ event: LogEvent, _ message: String, _ fields: [Attribute]) {
+        guard let sink else { return }
+        let context = TelemetryContext.current
+        let state = ThreadState.current
+        state.pointee.scratch.removeAll()
+        layout.encode(
+            event, message, fields, context: context, wallNanoseconds: clock.wallNanoseconds(), into: &state.pointee)
+        sink.write(UnsafeRawBufferPointer(start: state.pointee.scratch.base, count: state.pointee.scratch.count))
+        state.pointee.scratch.removeAll()
+        state.pointee.scratch.shrink(to: ThreadState.keptScratchBytes)
+        lines.count(event.level)
+    }
 }

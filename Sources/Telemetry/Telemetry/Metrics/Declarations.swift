@@ -1,6 +1,6 @@
 /// What every metric says of itself before it is ever updated: dashboards, alerts and docs refer to this value.
 package struct MetricDeclaration: Hashable, Sendable {
-    package enum Kind: String, Hashable, Sendable { case counter, gauge, upDownCounter, histogram }
+    package enum Kind: String, Hashable, Sendable { case counter, gauge, upDownCounter, histogram, info }
 
     package let name: String
     package let kind: Kind
@@ -9,6 +9,25 @@ package struct MetricDeclaration: Hashable, Sendable {
     package let labels: [String]
     /// Upper bounds of a histogram, ascending, without `+Inf`; empty for the other kinds.
     package let buckets: [Double]
+
+    /// Prometheus: `[a-zA-Z_:][a-zA-Z0-9_:]*`, without the colon, which is for recording rules.
+    static func isValid(name: String) -> Bool { isIdentifier(name) }
+
+    /// Prometheus: `[a-zA-Z_][a-zA-Z0-9_]*`, without the reserved prefix `__`; `le` belongs to histograms.
+    static func isValid(label: String) -> Bool { isIdentifier(label) && !label.hasPrefix("__") && label != "le" }
+
+    private static func isIdentifier(_ text: String) -> Bool {
+        var isFirst = true
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"): break
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): if isFirst { return false }
+            default: return false
+            }
+            isFirst = false
+        }
+        return !isFirst
+    }
 }
 
 /// A unit as UCUM writes it, with the word that Prometheus names end in.
@@ -17,6 +36,16 @@ package enum MetricUnit: String, Hashable, Sendable {
     case seconds = "s"
     case bytes = "By"
     case ratio = "1"
+
+    /// The word that a metric's name ends in (before `_total`); empty without a unit.
+    package var suffix: String {
+        switch self {
+        case .none: ""
+        case .seconds: "seconds"
+        case .bytes: "bytes"
+        case .ratio: "ratio"
+        }
+    }
 }
 
 /// A value that only grows. Its name ends in `_total`.
@@ -42,6 +71,14 @@ package struct UpDownCounter: Sendable {
     package init(_ name: String, unit: MetricUnit = .none, help: String, labels: [String] = []) {
         declaration = MetricDeclaration(
             name: name, kind: .upDownCounter, unit: unit, help: help, labels: labels, buckets: [])
+    }
+}
+
+/// A constant fact, told by its labels; the value is always 1. Its name ends in `_info`.
+package struct Info: Sendable {
+    package let declaration: MetricDeclaration
+    package init(_ name: String, help: String, labels: [String]) {
+        declaration = MetricDeclaration(name: name, kind: .info, unit: .none, help: help, labels: labels, buckets: [])
     }
 }
 

@@ -1,44 +1,155 @@
+internal import Synchronization
+
 /// The metrics of one service: declared instruments bound to storage, one series a label set.
 ///
 /// Binding and label lookup take a lock and happen once; updates of a series are lock-free and allocation-free.
+/// Whatever is misused (a name bound to two kinds, a wrong number of label values, a negative increment) is counted
+/// in `telemetry_metric_misuse_total` and otherwise ignored.
 package final class MetricRegistry: Sendable {
-    package init() {}
+    /// Label sets of one metric; more of them share the overflow series.
+    package static let maxSeriesPerMetric = 2_000
+
+    package static let misuse = Counter(
+        "telemetry_metric_misuse_total", help: "Calls of the metrics API that were ignored, by reason.",
+        labels: ["reason"])
+
+    /// A metric with its storage, for the exposition.
+    package enum Family: Sendable {
+        case counter(CounterFamily)
+        case gauge(GaugeFamily)
+        case histogram(HistogramFamily)
+        case observed(ObservedFamily)
+
+        package var declaration: MetricDeclaration {
+            switch self {
+            case .counter(let family): family.declaration
+            case .gauge(let family): family.declaration
+            case .histogram(let family): family.declaration
+            case .observed(let family): family.declaration
+            }
+        }
+    }
+
+    private struct State {
+        var families: [String: Family] = [:]
+        var included: [MetricRegistry] = []
+    }
+
+    let problems = MetricProblems()
+    private let state = Mutex(State())
+
+    package init() {
+        let problems = problems
+        for reason in MetricProblems.Reason.allCases {
+            observe(Self.misuse, labels: [reason.rawValue]) { Double(problems.count(reason)) }
+        }
+    }
+
+    // MARK: Binding
 
     /// Binds a declaration; binding the same one twice gives the same family.
-    package func counter(_ counter: Counter) -> CounterFamily { fatalError("skeleton") }
-    package func gauge(_ gauge: Gauge) -> GaugeFamily { fatalError("skeleton") }
-    package func upDownCounter(_ counter: UpDownCounter) -> GaugeFamily { fatalError("skeleton") }
-    package func histogram(_ histogram: Histogram) -> HistogramFamily { fatalError("skeleton") }
+    package func counter(_ counter: Counter) -> CounterFamily {
+        let new = CounterFamily(counter.declaration, problems: problems)
+        if case .counter(let family) = bind(.counter(new)) { return family }
+        return new
+    }
+
+    package func gauge(_ gauge: Gauge) -> GaugeFamily { bindGauge(gauge.declaration) }
+    package func upDownCounter(_ counter: UpDownCounter) -> GaugeFamily { bindGauge(counter.declaration) }
+
+    private func bindGauge(_ declaration: MetricDeclaration) -> GaugeFamily {
+        let new = GaugeFamily(declaration, problems: problems)
+        if case .gauge(let family) = bind(.gauge(new)) { return family }
+        return new
+    }
+
+    package func histogram(_ histogram: Histogram) -> HistogramFamily {
+        let new = HistogramFamily(histogram.declaration, problems: problems)
+        if case .histogram(let family) = bind(.histogram(new)) { return family }
+        return new
+    }
 
     /// A gauge without labels whose value is read at each scrape.
-    package func observe(_ gauge: Gauge, _ read: @escaping @Sendable () -> Double) { fatalError("skeleton") }
+    package func observe(_ gauge: Gauge, _ read: @escaping @Sendable () -> Double) {
+        observe(gauge.declaration, labels: [], read)
+    }
+
+    /// One series of a gauge whose value is read at each scrape.
+    package func observe(_ gauge: Gauge, labels: [String], _ read: @escaping @Sendable () -> Double) {
+        observe(gauge.declaration, labels: labels, read)
+    }
+
+    /// One series of a counter that is kept elsewhere and read at each scrape; it must never go back.
+    package func observe(_ counter: Counter, labels: [String] = [], _ read: @escaping @Sendable () -> Double) {
+        observe(counter.declaration, labels: labels, read)
+    }
+
+    /// A constant fact about the service, as a series of value 1 (`target_info`, `build_info`).
+    package func info(_ info: Info, _ values: String...) { observe(info.declaration, labels: values) { 1 } }
+    package func info(_ info: Info, _ values: [String]) { observe(info.declaration, labels: values) { 1 } }
+
+    private func observe(
+        _ declaration: MetricDeclaration, labels: [String], _ read: @escaping @Sendable () -> Double
+    ) {
+        guard labels.count == declaration.labels.count else {
+            return problems.report(.labelCount, metric: declaration.name)
+        }
+        if case .observed(let family) = bind(.observed(ObservedFamily(declaration))) { family.add(labels, read) }
+    }
+
+    /// Shows the metrics of `registry` with these: how the process's own metrics reach one service's `/metrics`.
+    package func include(_ registry: MetricRegistry) {
+        state.withLock { state in
+            if !state.included.contains(where: { $0 === registry }) { state.included.append(registry) }
+        }
+    }
+
+    /// The family that is bound to this name from now on: the given one, or an equal one from before. Nil when the
+    /// name cannot be bound so: the caller's family then works, but is never shown.
+    private func bind(_ new: Family) -> Family? {
+        let declaration = new.declaration
+        guard MetricDeclaration.isValid(name: declaration.name),
+            declaration.labels.allSatisfy(MetricDeclaration.isValid(label:)),
+            Set(declaration.labels).count == declaration.labels.count
+        else {
+            problems.report(.invalidName, metric: declaration.name)
+            return nil
+        }
+        let bound: Family? = state.withLock { state in
+            guard let existing = state.families[declaration.name] else {
+                state.families[declaration.name] = new
+                return new
+            }
+            let known = existing.declaration
+            let matches = known.kind == declaration.kind && known.labels == declaration.labels
+            return matches && known.buckets == declaration.buckets && existing.isObserved == new.isObserved
+                ? existing : nil
+        }
+        if bound == nil { problems.report(.redeclared, metric: declaration.name) }
+        return bound
+    }
+
+    // MARK: Reading
+
+    /// Every family, ordered by name; a name of an included registry that this one has too is left out.
+    package var families: [Family] {
+        let (own, included) = state.withLock { ($0.families, $0.included) }
+        var result = own
+        for registry in included {
+            for family in registry.families where result[family.declaration.name] == nil {
+                result[family.declaration.name] = family
+            }
+        }
+        return result.values.sorted { $0.declaration.name < $1.declaration.name }
+    }
+
+    /// What every bound metric says of itself, ordered by name.
+    package var declarations: [MetricDeclaration] { families.map(\.declaration) }
 }
 
-package final class CounterFamily: Sendable {
-    /// The series of these label values, in the order of the declaration. Look it up once and keep it.
-    package func series(_ values: String...) -> CounterSeries { fatalError("skeleton") }
-}
-
-package final class CounterSeries: Sendable {
-    @inline(__always) package func increment() { add(1) }
-    /// - Parameter amount: zero or more; anything else is ignored and counted as misuse.
-    package func add(_ amount: Double) { fatalError("skeleton") }
-}
-
-package final class GaugeFamily: Sendable {
-    package func series(_ values: String...) -> GaugeSeries { fatalError("skeleton") }
-}
-
-package final class GaugeSeries: Sendable {
-    package func set(_ value: Double) { fatalError("skeleton") }
-    package func add(_ amount: Double) { fatalError("skeleton") }
-}
-
-package final class HistogramFamily: Sendable {
-    package func series(_ values: String...) -> HistogramSeries { fatalError("skeleton") }
-}
-
-package final class HistogramSeries: Sendable {
-    /// Records a value; the trace of `exemplar`, when sampled, is kept as the bucket's exemplar.
-    package func record(_ value: Double, exemplar: SpanContext? = nil) { fatalError("skeleton") }
+extension MetricRegistry.Family {
+    fileprivate var isObserved: Bool {
+        if case .observed = self { return true }
+        return false
+    }
 }

@@ -1,7 +1,22 @@
 /// The name of a span attribute or log field, declared once beside the code that emits it.
-package struct AttributeKey: Hashable, Sendable {
+///
+/// What the name implies (a secret, a reserved log key) is found out when the key is made, not for every line.
+package struct AttributeKey: Sendable {
     package let name: String
-    package init(_ name: String) { self.name = name }
+    let traits: Traits
+
+    package init(_ name: String) {
+        self.name = name
+        traits = Traits(of: name)
+    }
+
+    /// Whether values under this name are hidden in logs and spans.
+    package var isSensitive: Bool { traits.contains(.sensitive) }
+}
+
+extension AttributeKey: Hashable {
+    package static func == (a: AttributeKey, b: AttributeKey) -> Bool { a.name == b.name }
+    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
 package enum AttributeValue: Hashable, Sendable {

@@ -1,16 +1,93 @@
+/// A `ServiceResource` that spans share; its identity groups them by service.
+package final class ServiceResourceReference: Sendable {
+    package let value: ServiceResource
+    init(_ value: ServiceResource) { self.value = value }
+}
+
 /// Starts spans for one service.
 package final class Tracer: Sendable {
-    init() {}
+    package let resource: ServiceResourceReference
+    let clock: TelemetryClock
+    private let sampler: Sampler
+    private let sink: (any SpanSink)?
+    private let sampled: CounterSeries
+    private let recorded: CounterSeries
+    private let dropped: CounterSeries
+
+    /// OpenTelemetry semantic conventions, `otel.sdk.span.started`.
+    static let started = Counter(
+        "otel_sdk_span_started_total", help: "Spans started, by the sampler's decision.",
+        labels: ["otel_span_sampling_result"])
+
+    init(
+        resource: ServiceResource, sampler: Sampler, sink: (any SpanSink)?, clock: TelemetryClock,
+        metrics: MetricRegistry
+    ) {
+        self.resource = ServiceResourceReference(resource)
+        self.sampler = sampler
+        self.sink = sink
+        self.clock = clock
+        let family = metrics.counter(Self.started)
+        sampled = family.series("RECORD_AND_SAMPLE")
+        recorded = family.series("RECORD_ONLY")
+        dropped = family.series("DROP")
+    }
 
     /// Starts a span; the caller ends it.
     /// - Parameter parent: the context whose span becomes the parent; a context without a span starts a trace.
     package func startSpan(
         _ name: String, kind: SpanKind = .internal, parent: TelemetryContext = .current, links: [SpanLink] = []
-    ) -> Span { fatalError("skeleton") }
+    ) -> Span {
+        let state = ThreadState.current
+        let parentSpan = parent.span
+        let spanID = SpanID(state.pointee.random.nextNonZero())
+        let traceID =
+            parentSpan?.traceID
+            ?? TraceID(high: state.pointee.random.next(), low: state.pointee.random.nextNonZero())
+        let decision = sampler.decide(traceID: traceID, name: name, kind: kind, parent: parentSpan)
+        switch decision {
+        case .recordAndSample: sampled.increment()
+        case .record: recorded.increment()
+        case .drop: dropped.increment()
+        }
+        let context = SpanContext(
+            traceID: traceID, spanID: spanID, isSampled: decision == .recordAndSample,
+            traceState: parentSpan?.traceState ?? "", isRandom: parentSpan?.isRandom ?? false)
+        return Span(
+            name: name, kind: kind, context: context, parent: parentSpan, links: links,
+            isRecording: decision != .drop && sink != nil, tracer: self)
+    }
 
-    /// Runs `body` inside a new span that is current for it. A thrown error is recorded by its type, and rethrown.
+    /// Runs `body` inside a new span that is current for it. A thrown error is recorded by its type, and rethrown;
+    /// cancellation is the caller's wish, not an error.
     package func withSpan<T>(
         _ name: String, kind: SpanKind = .internal, parent: TelemetryContext = .current, links: [SpanLink] = [],
         _ body: (Span) async throws -> T
-    ) async rethrows -> T { fatalError("skeleton") }
+    ) async rethrows -> T {
+        let span = startSpan(name, kind: kind, parent: parent, links: links)
+        defer { span.end() }
+        do {
+            return try await TelemetryContext.$current.withValue(parent.entering(span.context)) {
+                try await body(span)
+            }
+        } catch {
+            if !(error is CancellationError) { span.recordError(type: ErrorType.name(of: error)) }
+            throw error
+        }
+    }
+
+    func ended(_ span: Span) { sink?.spanEnded(span) }
+}
+
+/// An error that names itself for `error.type`: a short fixed identifier, such as an SQLSTATE.
+package protocol ErrorTypeProviding: Error {
+    var errorType: String { get }
+}
+
+/// The `error.type` of any error (OpenTelemetry semantic conventions): low in cardinality, never its message.
+package enum ErrorType {
+    package static func name(of error: any Error) -> String {
+        if let error = error as? any ErrorTypeProviding { return error.errorType }
+        return String(describing: type(of: error))
+    }
 }

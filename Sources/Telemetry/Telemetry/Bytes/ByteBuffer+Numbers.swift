@@ -1,0 +1,105 @@
+/// Numbers as text, without Foundation and (but for fractions) without allocation.
+extension ByteBuffer {
+    /// Appends the decimal digits.
+    package mutating func appendDecimal(_ value: UInt64) {
+        if value < 10 {
+            append(UInt8(truncatingIfNeeded: value) &+ 0x30)
+            return
+        }
+        var digits = 1
+        var bound: UInt64 = 10
+        while value >= bound {
+            digits &+= 1
+            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
+            if overflow { break }
+            bound = next
+        }
+        reserve(digits)
+        var rest = value
+        var index = count &+ digits
+        while index > count {
+            index &-= 1
+            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
+            base[index] = UInt8(truncatingIfNeeded: remainder) &+ 0x30
+            rest = quotient
+        }
+        count &+= digits
+    }
+
+    package mutating func appendDecimal(_ value: Int) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        appendDecimal(UInt64(value.magnitude))
+    }
+
+    /// Appends exactly `width` digits, zeros in front; higher digits are cut.
+    package mutating func appendPadded(_ value: UInt64, width: Int) {
+        reserve(width)
+        var rest = value
+        var index = count &+ width
+        while index > count {
+            index &-= 1
+            base[index] = UInt8(truncatingIfNeeded: rest % 10) &+ 0x30
+            rest /= 10
+        }
+        count &+= width
+    }
+
+    /// Appends 16 lower-case hexadecimal digits.
+    package mutating func appendHex(_ value: UInt64) {
+        reserve(16)
+        var shift: UInt64 = 60
+        for index in 0..<16 {
+            base[count &+ index] = ByteBuffer.hexDigit(UInt8(truncatingIfNeeded: value &>> shift) & 0xF)
+            shift = shift &- 4
+        }
+        count &+= 16
+    }
+
+    @inline(__always)
+    static func hexDigit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble &+ 0x30 : nibble &+ 0x57 }
+
+    /// Appends a number as the Prometheus text formats write it: integers without a fraction, else the shortest
+    /// text that reads back as the same value; `NaN`, `+Inf`, `-Inf`.
+    package mutating func appendNumber(_ value: Double) {
+        if value.magnitude < 1e15, value == value.rounded(.towardZero) {
+            appendDecimal(Int(value))
+        } else if value.isFinite {
+            append(value.description)
+        } else {
+            append(value.isNaN ? "NaN" : value > 0 ? "+Inf" : "-Inf" as StaticString)
+        }
+    }
+
+    /// Appends a bucket bound as OpenMetrics calls canonical: `0.005`, `1.0`, `10.0`, `+Inf`.
+    package mutating func appendCanonicalFloat(_ value: Double) {
+        if value.isFinite { append(value.description) } else { appendNumber(value) }
+    }
+
+    /// Appends `YYYY-MM-DDTHH:MM:SS` (UTC).
+    /// - Parameter seconds: since 1970, from year 0 to 9999.
+    mutating func appendDateTime(unixSeconds seconds: Int64) {
+        // Days to a civil date by eras of 400 years that begin on 1 March, so that leap days come last.
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let secondOfDay = UInt64(seconds - days * 86_400)
+        let shifted = days + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let monthIndex = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * monthIndex + 2) / 5 + 1
+        let month = monthIndex < 10 ? monthIndex + 3 : monthIndex - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        appendPadded(UInt64(max(0, year)), width: 4)
+        append(UInt8(ascii: "-"))
+        appendPadded(UInt64(month), width: 2)
+        append(UInt8(ascii: "-"))
+        appendPadded(UInt64(day), width: 2)
+        append(UInt8(ascii: "T"))
+        appendPadded(secondOfDay / 3_600, width: 2)
+        append(UInt8(ascii: ":"))
+        appendPadded(secondOfDay / 60 % 60, width: 2)
+        append(UInt8(ascii: ":"))
+        appendPadded(secondOfDay % 60, width: 2)
+    }
+}

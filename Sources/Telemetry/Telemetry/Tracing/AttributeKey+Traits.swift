@@ -1,0 +1,86 @@
+/// What the name of an attribute says about its values and its place in a log line.
+extension AttributeKey {
+    struct Traits: OptionSet, Sendable {
+        let rawValue: UInt8
+
+        /// The value is a secret or personal: it is replaced by `[redacted]`.
+        static let sensitive = Traits(rawValue: 1)
+        /// The log line takes this field from the context: an explicit one counts only when the context has none.
+        static let contextual = Traits(rawValue: 2)
+        /// The name cannot stand in a log line as it is: see `rewrittenName`.
+        static let needsRewriting = Traits(rawValue: 4)
+
+        init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        init(of name: String) {
+            var traits: Traits = []
+            if SensitiveNames.matches(name) { traits.insert(.sensitive) }
+            if name == "trace.id" || name == "span.id" || name == "http.request.id" { traits.insert(.contextual) }
+            if AttributeKey.isReserved(name) || AttributeKey.needsEscape(name) || AttributeKey.isNestedLabel(name) {
+                traits.insert(.needsRewriting)
+            }
+            self = traits
+        }
+    }
+
+    /// The name as a log line writes it: reserved keys move under `labels.`, and label names are flat
+    /// (ECS: `.`, `*` and `\` become `_`).
+    var rewrittenName: String {
+        let label: Substring
+        if AttributeKey.isReserved(name) {
+            label = name[...]
+        } else if name.hasPrefix("labels.") {
+            label = name.dropFirst(7)
+        } else {
+            return name
+        }
+        return "labels." + String(label.map { $0 == "." || $0 == "*" || $0 == "\\" ? "_" : $0 })
+    }
+
+    /// Keys that every line has from elsewhere.
+    private static func isReserved(_ name: String) -> Bool {
+        switch name {
+        case "@timestamp", "log.level", "message", "ecs.version", "service.name", "log.logger", "event.action",
+            "event.dataset", "process.pid", "":
+            true
+        default: false
+        }
+    }
+
+    private static func needsEscape(_ name: String) -> Bool {
+        !name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    }
+
+    private static func isNestedLabel(_ name: String) -> Bool {
+        guard name.hasPrefix("labels.") else { return false }
+        return name.utf8.dropFirst(7).contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "*") }
+    }
+}
+
+/// Names under which nobody should see a value (PCI DSS, OWASP Logging Cheat Sheet).
+enum SensitiveNames {
+    /// Words that make a name sensitive wherever they stand in it (`accessToken`, `user.password_hash`).
+    private static let anywhere = [
+        "password", "passwd", "secret", "token", "authorization", "cookie", "apikey", "api_key", "private_key",
+        "credential",
+    ]
+    /// Words that do so only as a whole segment, because they are part of harmless ones (`card` of `discarded`).
+    private static let segments: Set<String> = [
+        "card", "pan", "cvv", "cvc", "pin", "iban", "ssn", "pwd", "auth", "passphrase", "email", "phone",
+    ]
+
+    static func matches(_ name: String) -> Bool {
+        let lower = name.lowercased()
+        if anywhere.contains(where: { contains(lower, $0) }) { return true }
+        return lower.split(whereSeparator: { $0 == "." || $0 == "_" || $0 == "-" }).contains {
+            segments.contains(String($0))
+        }
+    }
+
+    private static func contains(_ text: String, _ word: String) -> Bool {
+        let text = Array(text.utf8)
+        let word = Array(word.utf8)
+        guard text.count >= word.count else { return false }
+        return (0...(text.count - word.count)).contains { text[$0..<($0 + word.count)].elementsEqual(word) }
+    }
+}
