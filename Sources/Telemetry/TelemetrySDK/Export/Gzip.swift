@@ -1,0 +1,46 @@
+internal import CZlib
+
+/// A gzip compressor (RFC 1952) that keeps its 256 KiB of state between bodies. Confined to its owner.
+package final class Gzip {
+    private var stream = z_stream()
+    private let isReady: Bool
+
+    /// Adds 16 to the window size: zlib's way to ask for the gzip frame.
+    private static let gzipWindowBits: Int32 = 15 + 16
+    private static let memoryLevel: Int32 = 8
+
+    /// - Parameter level: 1 (fastest) to 9 (smallest).
+    package init(level: Int32 = 1) {
+        isReady =
+            deflateInit2_(
+                &stream, level, Z_DEFLATED, Self.gzipWindowBits, Self.memoryLevel, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+                Int32(MemoryLayout<z_stream>.size)) == Z_OK
+    }
+
+    deinit { if isReady { deflateEnd(&stream) } }
+
+    /// The compressed body, or nil when zlib had no memory (the caller then sends it as it is).
+    package func compress(_ body: UnsafeRawBufferPointer) -> [UInt8]? {
+        guard isReady, deflateReset(&stream) == Z_OK, body.count <= Int(UInt32.max) / 2 else { return nil }
+        let bound = Int(deflateBound(&stream, UInt(body.count)))
+        var succeeded = false
+        let result = [UInt8](unsafeUninitializedCapacity: bound) { output, count in
+            // Safety: zlib reads `next_in` only, though its type says otherwise.
+            stream.next_in = UnsafeMutablePointer(
+                mutating: body.baseAddress?.assumingMemoryBound(to: UInt8.self))
+            stream.avail_in = UInt32(body.count)
+            stream.next_out = output.baseAddress
+            stream.avail_out = UInt32(bound)
+            succeeded = deflate(&stream, Z_FINISH) == Z_STREAM_END
+            count = succeeded ? bound - Int(stream.avail_out) : 0
+            stream.next_in = nil
+            stream.next_out = nil
+        }
+        return succeeded ? result : nil
+    }
+
+    /// One body, with a compressor made for it.
+    package static func compress(_ body: [UInt8], level: Int32 = 1) -> [UInt8]? {
+        body.withUnsafeBytes { Gzip(level: level).compress($0) }
+    }
+}
