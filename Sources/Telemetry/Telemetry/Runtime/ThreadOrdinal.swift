@@ -1,0 +1,7 @@
+internal import CThread
+
+/// A small number of the calling thread, given once, from zero up: it picks the thread's shard of shared structures.
+package enum ThreadOrdinal {
+    @inline(__always)
+    package static var current: Int { Int(vitrine_thread_ordinal()) }
+}
