@@ -63,22 +63,3 @@ package struct HTTPStatus: Hashable, Sendable {
     package static let serviceUnavailable = HTTPStatus(503)
     package static let gatewayTimeout = HTTPStatus(504)
 }
-
-/// An ordered list of header fields; names compare without case (RFC 9110, section 5).
-///
-/// One byte buffer and one array of offsets, so that a parsed head costs two allocations however many fields it has.
-package struct HTTPFields: Sendable {
-    package init() {}
-    package var count: Int { fatalError("skeleton") }
-    /// The first value of the field, or nil.
-    package subscript(_ name: String) -> String? { fatalError("skeleton") }
-    /// Every value of the field, in order.
-    package func values(_ name: String) -> [String] { fatalError("skeleton") }
-    package func contains(_ name: String) -> Bool { fatalError("skeleton") }
-    /// Appends a field. A name or value that RFC 9110 forbids (CR, LF, NUL…) is a programming error and is dropped.
-    package mutating func add(_ name: String, _ value: String) { fatalError("skeleton") }
-    /// Replaces every field of this name.
-    package mutating func set(_ name: String, _ value: String) { fatalError("skeleton") }
-    package mutating func remove(_ name: String) { fatalError("skeleton") }
-    package func forEach(_ body: (_ name: String, _ value: String) -> Void) { fatalError("skeleton") }
-}
