@@ -1,0 +1,87 @@
+import Glibc
+
+/// Runs a program with a given standard input and gives back what it printed: the judges that we did not write.
+struct ChildProcess {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    /// The root of the package, where `make setup` puts `.vitrine/venv`.
+    static let packageRoot: String = {
+        let parts = #filePath.split(separator: "/").dropLast(3)
+        return "/" + parts.joined(separator: "/")
+    }()
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    /// Runs a Python program with the packages of `make setup`.
+    static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws -> ChildProcess {
+        let python = packageRoot + "/.vitrine/venv/bin/python3"
+        guard access(python, X_OK) == 0 else {
+            throw Failure(description: "\(python) is missing: run `make setup` first")
+        }
+        return try run(python, ["-c", program] + arguments, input: input)
+    }
+
+    static func run(_ path: String, _ arguments: [String], input: [UInt8] = []) throws -> ChildProcess {
+        guard access(path, X_OK) == 0 else {
+            throw Failure(description: "\(path) is missing: run `make setup` first")
+        }
+        // Files, not pipes: no order of reading and writing can then block.
+        let inputFile = try TemporaryFile(input)
+        let outputFile = try TemporaryFile([])
+        let errorFile = try TemporaryFile([])
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, inputFile.path, O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, outputFile.path, O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, errorFile.path, O_WRONLY, 0)
+        var argv: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) } + [nil]
+        defer { for argument in argv { free(argument) } }
+        var child = pid_t()
+        let result = posix_spawn(&child, path, &actions, nil, &argv, environ)
+        guard result == 0 else { throw Failure(description: "cannot start \(path): error \(result)") }
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) == -1, errno == EINTR {}
+        return ChildProcess(
+            status: status & 0x7F == 0 ? (status >> 8) & 0xFF : -1, output: try outputFile.text(),
+            errors: try errorFile.text())
+    }
+}
+
+private final class TemporaryFile {
+    let path: String
+
+    init(_ content: [UInt8]) throws {
+        var template = Array("/tmp/vitrine-test-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw ChildProcess.Failure(description: "cannot make a temporary file") }
+        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        var rest = content[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            guard written > 0 else { break }
+            rest = rest.dropFirst(written)
+        }
+        close(descriptor)
+    }
+
+    deinit { unlink(path) }
+
+    func text() throws -> String {
+        let descriptor = open(path, O_RDONLY)
+        guard descriptor >= 0 else { throw ChildProcess.Failure(description: "cannot read \(path)") }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count <= 0 { break }
+            bytes += chunk[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,153 @@
+import Telemetry
+import TelemetrySDK
+import TelemetryTesting
+import Testing
+
+@Suite struct ExpositionTests {
+    static let hostile = "back\\slash \"quote\" line\nfeed é漢 \u{7F}\u{1B}[31m"
+    private let capture: TelemetryCapture
+
+    init() {
+        capture = TelemetryCapture(serviceName: "shop")
+        let metrics = capture.telemetry.metrics
+        let requests = metrics.counter(
+            Counter("http_requests_total", help: "Requests with \"quotes\", a \\ and\na line.", labels: ["route"]))
+        requests.series("/a").add(3)
+        requests.series(Self.hostile).increment()
+        metrics.gauge(Gauge("temperature_ratio", unit: .ratio, help: "Ratio.")).series().set(0.25)
+        metrics.upDownCounter(UpDownCounter("active_requests", help: "Active.")).series().add(-2)
+        metrics.info(Info("target_info", help: "Target.", labels: ["service_name", "version"]), "shop", "1.0")
+        let histogram = metrics.histogram(
+            Histogram(
+                "http_request_duration_seconds", unit: .seconds, help: "Duration.", labels: ["route"],
+                buckets: [0.005, 0.1, 1, 2.5, 10]))
+        let span = capture.telemetry.tracer.startSpan("GET /a")
+        histogram.series("/a").record(0.05, exemplar: span.context)
+        histogram.series("/a").record(100, exemplar: span.context)
+        histogram.series(Self.hostile).record(0.7)
+        ProcessMetrics.register(in: metrics)
+    }
+
+    private func body(_ format: ExpositionFormat) -> [UInt8] {
+        MetricsExposition.render(capture.telemetry.metrics, format: format)
+    }
+
+    @Test func textIsReadByPrometheusClient() throws {
+        let program = """
+            import sys
+            from prometheus_client.parser import text_string_to_metric_families
+            families = {f.name: f for f in text_string_to_metric_families(sys.stdin.buffer.read().decode())}
+            hostile = sys.argv[1]
+            samples = {(s.name, s.labels.get("route")): s.value for f in families.values() for s in f.samples}
+            assert samples[("http_requests_total", "/a")] == 3, samples
+            assert samples[("http_requests_total", hostile)] == 1, samples
+            assert samples[("http_request_duration_seconds_count", hostile)] == 1
+            assert samples[("active_requests", None)] == -2
+            assert families["http_requests"].documentation == 'Requests with "quotes", a \\\\ and\\na line.'
+            assert families["http_request_duration_seconds"].type == "histogram"
+            bounds = [s.labels["le"] for s in families["http_request_duration_seconds"].samples
+                      if s.name.endswith("_bucket") and s.labels["route"] == "/a"]
+            assert bounds == ["0.005", "0.1", "1.0", "2.5", "10.0", "+Inf"], bounds
+            assert samples[("process_resident_memory_bytes", None)] > 1e6
+            assert samples[("process_open_fds", None)] > 2
+            assert samples[("process_start_time_seconds", None)] > 1.6e9
+            print("ok")
+            """
+        let result = try ChildProcess.python(program, [Self.hostile], input: body(.fallback))
+        #expect(result.output == "ok\n", "\(result.errors)")
+    }
+
+    @Test func openMetricsIsReadByPrometheusClientWithExemplars() throws {
+        let program = """
+            import sys
+            from prometheus_client.openmetrics.parser import text_string_to_metric_families
+            families = {f.name: f for f in text_string_to_metric_families(sys.stdin.buffer.read().decode())}
+            hostile = sys.argv[1]
+            assert families["http_requests"].type == "counter"
+            assert families["http_requests"].documentation == 'Requests with "quotes", a \\\\ and\\na line.'
+            assert {s.labels["route"]: s.value for s in families["http_requests"].samples} == {"/a": 3, hostile: 1}
+            duration = families["http_request_duration_seconds"]
+            assert duration.type == "histogram" and duration.unit == "seconds"
+            exemplars = {s.labels["le"]: s.exemplar for s in duration.samples if s.exemplar}
+            assert set(exemplars) == {"0.1", "+Inf"}, exemplars
+            assert exemplars["0.1"].value == 0.05 and exemplars["+Inf"].value == 100
+            assert len(exemplars["0.1"].labels["trace_id"]) == 32 and len(exemplars["0.1"].labels["span_id"]) == 16
+            assert float(exemplars["0.1"].timestamp) > 1.6e9
+            assert families["target"].type == "info"
+            assert families["temperature_ratio"].unit == "ratio"
+            bounds = [s.labels["le"] for s in duration.samples
+                      if s.name.endswith("_bucket") and s.labels["route"] == "/a"]
+            assert bounds == ["0.005", "0.1", "1.0", "2.5", "10.0", "+Inf"], bounds
+            print("ok")
+            """
+        let result = try ChildProcess.python(program, [Self.hostile], input: body(.openMetrics(version: "1.0.0")))
+        #expect(result.output == "ok\n", "\(result.errors)")
+    }
+
+    @Test func promtoolAcceptsTheText() throws {
+        let result = try ChildProcess.run("/usr/bin/promtool", ["check", "metrics"], input: body(.fallback))
+        #expect(result.status == 0, "\(result.output)\(result.errors)")
+    }
+
+    @Test func twoScrapesOfTheSameStateAreEqual() {
+        let lines = { String(decoding: self.body(.fallback), as: UTF8.self).split(separator: "\n") }
+        let stable = { lines().filter { !$0.hasPrefix("process_") } }
+        #expect(stable() == stable())
+        let families = lines().filter { $0.hasPrefix("# TYPE") }.map { $0.split(separator: " ")[2] }
+        #expect(families == families.sorted())
+        #expect(Set(families).count == families.count)
+    }
+
+    @Test func openMetricsEndsWithEOF() {
+        #expect(String(decoding: body(.openMetrics(version: "1.0.0")), as: UTF8.self).hasSuffix("\n# EOF\n"))
+        #expect(!String(decoding: body(.fallback), as: UTF8.self).contains("# EOF"))
+    }
+
+    static let prometheus3 =
+        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+        + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+        + "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+
+    @Test(
+        arguments: [
+            (nil, "text/plain; version=0.0.4; charset=utf-8"), ("", "text/plain; version=0.0.4; charset=utf-8"),
+            ("garbage;;;=,,;q=", "text/plain; version=0.0.4; charset=utf-8"),
+            ("text/html,application/xhtml+xml,*/*;q=0.8", "text/plain; version=0.0.4; charset=utf-8"),
+            (prometheus3, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
+            (
+                "application/openmetrics-text;version=2.0.0,text/plain;version=0.0.4;q=0.1",
+                "text/plain; version=0.0.4; charset=utf-8"
+            ),
+            (
+                "text/plain;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5",
+                "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
+            ),
+            (
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
+                    + "application/openmetrics-text; version=\"0.0.1\"; q=0.5",
+                "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores"
+            ),
+            ("application/openmetrics-text;q=0,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8"),
+            ("application/openmetrics-text;q=nan", "text/plain; version=0.0.4; charset=utf-8"),
+        ] as [(String?, String)])
+    func formatIsNegotiated(accept: String?, contentType: String) {
+        let rendered = MetricsExposition.render(capture.telemetry.metrics, accept: accept, acceptEncoding: nil)
+        #expect(rendered.contentType == contentType)
+        #expect(rendered.contentEncoding == nil)
+    }
+
+    @Test func gzipIsUsedWhenTheScraperTakesIt() throws {
+        let plain = MetricsExposition.render(capture.telemetry.metrics, accept: nil, acceptEncoding: "br")
+        let zipped = MetricsExposition.render(capture.telemetry.metrics, accept: nil, acceptEncoding: "br, gzip;q=0.5")
+        #expect(plain.contentEncoding == nil)
+        #expect(zipped.contentEncoding == "gzip")
+        #expect(zipped.body.count < plain.body.count)
+        let program = "import sys,gzip; sys.stdout.write(gzip.decompress(sys.stdin.buffer.read()).decode())"
+        let text = try ChildProcess.python(program, input: zipped.body).output
+        #expect(text.hasPrefix("# HELP active_requests Active.\n# TYPE active_requests gauge\nactive_requests -2\n"))
+        for refusing in ["gzip;q=0", "identity", "*;q=0", ""] {
+            #expect(!MetricsExposition.acceptsGzip(refusing))
+        }
+        #expect(MetricsExposition.acceptsGzip("*"))
+    }
+}
