@@ -79,7 +79,7 @@ let package = Package(
         module("Transport", "HTTPCodec"),
         module("Transport", "HTTP", ["EventLoop", "HTTPCodec", "Telemetry"]),
 
-        module("Export", "TelemetryExport", ["Telemetry", "TelemetrySDK", "EventLoop", "HTTPCodec", "HTTP", "CZlib"]),
+        module("Export", "TelemetryExport", ["Telemetry", "TelemetrySDK", "EventLoop", "HTTPCodec", "HTTP", "CThread"]),
 
         module("Drivers", "ConnectionPool"),
         module("Drivers", "PostgreSQL", ["CLibPQ", "EventLoop", "Telemetry", "ConnectionPool"]),

@@ -1,16 +1,96 @@
 package import EventLoop
+internal import Glibc
+internal import Synchronization
 package import Telemetry
+internal import TelemetrySDK
 
 /// The telemetry of a process: one exporter, one log writer, and a `Telemetry` for each service in it.
+///
+/// The metrics of the process itself (CPU, memory, descriptors) and of this pipeline (queues, exports, lost spans and
+/// lines) are shown by exactly one service, the first that asked for its telemetry: each service is scraped as a
+/// target of its own, and a sum over the targets of a process must count the process once.
 package final class TelemetryPipeline: Sendable {
+    static let settingIgnored = LogEvent(
+        "telemetry.setting_ignored", level: .warn, help: "A telemetry setting could not be used.")
+    static let targetInfo = Info(
+        "target_info", help: "The OpenTelemetry resource of the service.",
+        labels: ["service_name", "service_namespace", "service_instance_id", "service_version"])
+
+    private let configuration: ExportConfiguration
+    private let writer: LogWriter
+    private let exporter: SpanExporter?
+    private let level: LogLevelControl
+    /// The pipeline's own: its registry is the process's, its logger reports problems of telemetry itself.
+    private let own: Telemetry
+    private let services = Mutex<[String: Telemetry]>([:])
+
+    /// The metrics of the process and of this pipeline; the first service shows them too.
+    package var processMetrics: MetricRegistry { own.metrics }
+
     /// - Parameter values: the `OTEL_*`, `LOG_LEVEL` and `LOGSTASH_ADDRESS` settings; unknown values warn and fall back.
-    package init(values: [String: String], group: EventLoopGroup) { fatalError("skeleton") }
+    package convenience init(values: [String: String], group: EventLoopGroup) {
+        self.init(configuration: ExportConfiguration(values: values), group: group)
+    }
+
+    /// - Parameter output: the descriptor that log lines are written to; standard output unless told otherwise.
+    package init(configuration: ExportConfiguration, group: EventLoopGroup, output: Int32 = STDOUT_FILENO) {
+        self.configuration = configuration
+        let metrics = MetricRegistry()
+        let shipper = configuration.logstash.map { LogstashShipper(address: $0, metrics: metrics) }
+        writer = LogWriter(output: output, shipper: shipper, metrics: metrics)
+        level = LogLevelControl(configuration.logLevel)
+        own = Telemetry(
+            resource: ServiceResource(name: "telemetry"), sampler: .alwaysOff, spanSink: nil, logSink: writer,
+            logLevel: level, metrics: metrics)
+        shipper?.report(to: own.logger)
+        ProcessMetrics.register(in: metrics)
+        let logger = own.logger
+        exporter = configuration.tracesEndpoint.map {
+            SpanExporter(
+                endpoint: $0, configuration: configuration, group: group, metrics: metrics, logger: logger)
+        }
+    }
 
     /// The telemetry of a service of this process; the same object for the same name.
-    package func telemetry(for serviceName: String) -> Telemetry { fatalError("skeleton") }
+    package func telemetry(for serviceName: String) -> Telemetry {
+        services.withLock { services in
+            if let known = services[serviceName] { return known }
+            let resource = ServiceResource.standard(
+                serviceName: serviceName, overrides: configuration.resourceAttributes)
+            let telemetry = Telemetry(
+                resource: resource, sampler: configuration.sampler, spanSink: exporter?.processor, logSink: writer,
+                logLevel: level)
+            telemetry.metrics.info(
+                Self.targetInfo, serviceName, resource["service.namespace"], resource["service.instance.id"],
+                resource["service.version"])
+            if services.isEmpty { telemetry.metrics.include(own.metrics) }
+            services[serviceName] = telemetry
+            return telemetry
+        }
+    }
 
-    package func start() async { fatalError("skeleton") }
+    /// Starts to export and to write. What was emitted before is not lost, as far as the buffers reach.
+    package func start() async {
+        writer.start()
+        exporter?.start()
+        for warning in configuration.warnings { own.logger.log(Self.settingIgnored, warning) }
+    }
 
     /// Flushes spans and logs, waiting at most so long.
-    package func shutdown(timeoutSeconds: Int) async { fatalError("skeleton") }
+    package func shutdown(timeoutSeconds: Int) async {
+        let start = TelemetryClock.system.monotonicNanoseconds()
+        let budget = max(0, timeoutSeconds) * 1_000
+        // Logs keep a part of the time: they tell what became of the spans.
+        await exporter?.shutdown(timeoutMilliseconds: budget * 3 / 4)
+        let spent = Int((TelemetryClock.system.monotonicNanoseconds() - start) / 1_000_000)
+        await writer.shutdown(timeoutMilliseconds: max(0, budget - spent))
+    }
+}
+
+extension ServiceResource {
+    /// An attribute's text; empty when there is none.
+    fileprivate subscript(_ name: String) -> String {
+        guard case .string(let text)? = attributes.first(where: { $0.key.name == name })?.value else { return "" }
+        return text
+    }
 }

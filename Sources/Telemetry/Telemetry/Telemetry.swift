@@ -16,10 +16,11 @@ package final class Telemetry: Sendable {
     ///   - logSink: nil to write no log.
     package init(
         resource: ServiceResource, sampler: Sampler = .parentBased(root: .alwaysOn), spanSink: (any SpanSink)?,
-        logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system
+        logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system,
+        metrics: MetricRegistry = MetricRegistry()
     ) {
         serviceName = resource.name
-        metrics = MetricRegistry()
+        self.metrics = metrics
         tracer = Tracer(resource: resource, sampler: sampler, sink: spanSink, clock: clock, metrics: metrics)
         let logger = Logger(
             core: LoggerCore(

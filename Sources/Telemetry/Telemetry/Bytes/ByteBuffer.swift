@@ -91,3 +91,12 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
     /// A copy of the content as text.
     package func string() -> String { String(decoding: UnsafeBufferPointer(start: base, count: count), as: UTF8.self) }
 }
+
+extension ByteBuffer {
+    /// Removes bytes from the front; the rest moves.
+    package mutating func removeFirst(_ length: Int) {
+        let rest = count - length
+        if rest > 0 { memmove(base, base + length, rest) }
+        count = rest
+    }
+}

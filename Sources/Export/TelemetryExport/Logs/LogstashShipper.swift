@@ -1,0 +1,227 @@
+internal import Glibc
+internal import Synchronization
+internal import Telemetry
+
+/// Sends log lines to Logstash's TCP input, one JSON object a line, on a thread of its own that reconnects with
+/// growing delays. A line that was cut by a broken connection is sent again whole; lines that find the queue full are
+/// lost and counted.
+final class LogstashShipper: Sendable {
+    static let connected = Gauge("telemetry_logstash_connected", help: "1 while a connection to Logstash is up.")
+    static let connects = Counter(
+        "telemetry_logstash_connects_total", help: "Attempts to connect to Logstash.", labels: ["outcome"])
+    static let unreachable = LogEvent(
+        "telemetry.logstash_unreachable", level: .warn,
+        help: "Logstash cannot be reached; logged once until it can be again.")
+    static let reachable = LogEvent("telemetry.logstash_connected", help: "Log lines reach Logstash.")
+
+    /// Bytes that wait while Logstash is away or slow.
+    static let queueBytes = 4 * 1024 * 1024
+    private static let chunkBytes = 64 * 1024
+    private static let connectTimeoutMilliseconds: Int32 = 3_000
+    private static let minDelayMilliseconds = 250
+    private static let maxDelayMilliseconds = 30_000
+    /// After this long without an answer the kernel gives a dead peer up.
+    private static let userTimeoutMilliseconds: Int32 = 30_000
+
+    private let address: HostAndPort
+    private let queue = Mutex(LineQueue(limit: LogstashShipper.queueBytes))
+    private let wakeUp = WakeUp()
+    private let stopAt = Atomic<UInt64>(UInt64.max)
+    private let logger: Mutex<Logger?> = Mutex(nil)
+    private let droppedFull: CounterSeries
+    private let succeeded: CounterSeries
+    private let failed: CounterSeries
+    private let isConnected: GaugeSeries
+    private let ended = Mutex<(hasEnded: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
+
+    init(address: HostAndPort, metrics: MetricRegistry) {
+        self.address = address
+        droppedFull = metrics.counter(LogWriter.dropped).series("logstash", "buffer_full")
+        let family = metrics.counter(Self.connects)
+        succeeded = family.series("success")
+        failed = family.series("failure")
+        isConnected = metrics.gauge(Self.connected).series()
+        metrics.observe(LogWriter.waiting, labels: ["logstash"]) { [weak self] in
+            Double(self?.queue.withLock { $0.count } ?? 0)
+        }
+    }
+
+    /// Where connection problems are told.
+    func report(to logger: Logger) { self.logger.withLock { $0 = logger } }
+
+    /// Queues whole lines. Called by the log writer's thread.
+    func offer(_ lines: UnsafeRawBufferPointer) {
+        let lost = queue.withLock { $0.append(lines) }
+        if lost > 0 { droppedFull.add(Double(lost)) }
+        wakeUp.signal()
+    }
+
+    func start() { DetachedThread.start(name: "logstash") { [self] in run() } }
+
+    /// Sends what waits, for at most so long.
+    func shutdown(timeoutMilliseconds: Int) async {
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        stopAt.store(now + UInt64(max(0, timeoutMilliseconds)) * 1_000_000, ordering: .releasing)
+        wakeUp.signal()
+        // The thread may be resolving a name, which nothing can interrupt.
+        await Deadline.race(milliseconds: timeoutMilliseconds) { [self] in await end() }
+    }
+
+    private func end() async {
+        await withCheckedContinuation { continuation in
+            let hasEnded = ended.withLock { ended in
+                if !ended.hasEnded { ended.waiters.append(continuation) }
+                return ended.hasEnded
+            }
+            if hasEnded { continuation.resume() }
+        }
+    }
+
+    // MARK: The shipper's thread
+
+    private func run() {
+        var sending = ByteBuffer(capacity: 4 * 1024)
+        var sent = 0
+        var delay = Self.minDelayMilliseconds
+        var isToldUnreachable = false
+        while !isOver(sending.count - sent) {
+            guard let socket = connect() else {
+                failed.increment()
+                if !isToldUnreachable {
+                    isToldUnreachable = true
+                    tell(Self.unreachable, "Logstash cannot be reached: check LOGSTASH_ADDRESS and its TCP input")
+                }
+                pause(delay / 2 + Int.random(in: 0...delay / 2))
+                delay = min(delay * 2, Self.maxDelayMilliseconds)
+                continue
+            }
+            succeeded.increment()
+            isConnected.set(1)
+            if isToldUnreachable { tell(Self.reachable, "log lines reach Logstash again") }
+            isToldUnreachable = false
+            let hadProgress = ship(over: socket, &sending, &sent)
+            close(socket)
+            isConnected.set(0)
+            delay = hadProgress ? Self.minDelayMilliseconds : min(delay * 2, Self.maxDelayMilliseconds)
+            // The peer may have half a line: it gets the whole one again.
+            while sent > 0, sending.base[sent - 1] != UInt8(ascii: "\n") { sent -= 1 }
+            if stopAt.load(ordering: .acquiring) == .max { pause(delay) }
+        }
+        let left = sending.withBytes { bytes in bytes[sent...].count { $0 == UInt8(ascii: "\n") } }
+        droppedFull.add(Double(left + queue.withLock { $0.discard() }))
+        let waiters = ended.withLock { ended in
+            ended.hasEnded = true
+            let waiters = ended.waiters
+            ended.waiters = []
+            return waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func tell(_ event: LogEvent, _ message: String) { logger.withLock { $0 }?.log(event, message) }
+
+    /// Whether the thread ends: told to, and done or out of time.
+    private func isOver(_ unsent: Int) -> Bool {
+        let deadline = stopAt.load(ordering: .acquiring)
+        guard deadline != .max else { return false }
+        if TelemetryClock.system.monotonicNanoseconds() >= deadline { return true }
+        return unsent == 0 && queue.withLock { $0.isEmpty }
+    }
+
+    /// Waits, whatever is logged meanwhile; the stop ends it.
+    private func pause(_ milliseconds: Int) {
+        let until = TelemetryClock.system.monotonicNanoseconds() + UInt64(milliseconds) * 1_000_000
+        while true {
+            let now = TelemetryClock.system.monotonicNanoseconds()
+            let end = min(until, stopAt.load(ordering: .acquiring))
+            guard now < end else { return }
+            // Wake-ups for new lines only shorten one turn of this; the rest of it is slept through.
+            _ = wakeUp.sleep(milliseconds: Int32((end - now) / 1_000_000 + 1))
+            usleep(10_000)
+        }
+    }
+
+    /// Sends lines until the connection breaks or the thread ends.
+    /// - Returns: whether anything was sent.
+    private func ship(over socket: Int32, _ sending: inout ByteBuffer, _ sent: inout Int) -> Bool {
+        var hadProgress = false
+        while !isOver(sending.count - sent) {
+            if sent == sending.count {
+                sending.removeAll()
+                sent = 0
+                queue.withLock { $0.moveLines(to: &sending, maxBytes: Self.chunkBytes) }
+            }
+            if sending.count == 0 {
+                let ready = wakeUp.sleep(milliseconds: 1_000, other: socket, events: Int32(POLLIN))
+                if ready != 0, isClosed(socket) { return hadProgress }
+                continue
+            }
+            let offset = sent
+            let count = sending.withBytes { bytes in
+                Glibc.send(
+                    socket, bytes.baseAddress.map { $0 + offset }, bytes.count - offset,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
+            }
+            if count > 0 {
+                sent += count
+                hadProgress = true
+            } else if count < 0, errno == EAGAIN {
+                let ready = wakeUp.sleep(
+                    milliseconds: 1_000, other: socket, events: Int32(POLLOUT) | Int32(POLLIN))
+                if ready & ~Int32(POLLOUT) != 0, isClosed(socket) { return hadProgress }
+                // Lines come in faster than they go: wait a little rather than spin on the wake-ups.
+                if ready == 0 { usleep(10_000) }
+            } else if count < 0, errno != EINTR {
+                return hadProgress
+            }
+        }
+        return hadProgress
+    }
+
+    /// Logstash sends nothing: readable means closed, unless there really are bytes, which are thrown away.
+    private func isClosed(_ socket: Int32) -> Bool {
+        var scratch = (UInt64(0), UInt64(0))
+        let count = recv(socket, &scratch, 16, Int32(MSG_DONTWAIT))
+        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
+    }
+
+    /// A connected, non-blocking socket, or nil.
+    private func connect() -> Int32? {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(address.host, String(address.port), &hints, &list) == 0 else { return nil }
+        defer { freeaddrinfo(list) }
+        var next = list
+        while let candidate = next {
+            if let socket = connect(candidate.pointee) { return socket }
+            next = candidate.pointee.ai_next
+        }
+        return nil
+    }
+
+    private func connect(_ candidate: addrinfo) -> Int32? {
+        let type = candidate.ai_socktype | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+        let socket = Glibc.socket(candidate.ai_family, type, candidate.ai_protocol)
+        guard socket >= 0 else { return nil }
+        var isUp = Glibc.connect(socket, candidate.ai_addr, candidate.ai_addrlen) == 0
+        if !isUp, errno == EINPROGRESS {
+            var descriptor = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+            var problem: Int32 = 0
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            isUp =
+                poll(&descriptor, 1, Self.connectTimeoutMilliseconds) == 1
+                && getsockopt(socket, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0
+        }
+        guard isUp else {
+            close(socket)
+            return nil
+        }
+        var timeout = Self.userTimeoutMilliseconds
+        var on: Int32 = 1
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout, size)
+        setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, size)
+        return socket
+    }
+}

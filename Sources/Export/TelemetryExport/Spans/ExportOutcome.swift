@@ -1,0 +1,37 @@
+internal import HTTP
+internal import TelemetrySDK
+
+/// What became of one request to a collector, by the rules of OTLP 1.11.
+enum ExportOutcome: Equatable {
+    /// Taken; `rejected` of its spans were refused for good and must not be sent again.
+    case accepted(rejected: Int, message: String)
+    /// To be tried again, after the header's wait when there is one.
+    case retry(errorType: String, retryAfter: String?)
+    /// Refused for good.
+    case refused(errorType: String)
+
+    /// - Parameter body: of the response, as far as it was read.
+    init(status: Int, retryAfter: String?, body: [UInt8]) {
+        switch status {
+        case 200..<300:
+            // Whatever a proxy puts there, a 2xx means that the spans were taken.
+            let response = OTLPTraceResponse(body)
+            self = .accepted(rejected: response?.rejectedSpans ?? 0, message: response?.errorMessage ?? "")
+        case 429, 502, 503, 504: self = .retry(errorType: String(status), retryAfter: retryAfter)
+        default: self = .refused(errorType: String(status))
+        }
+    }
+
+    init(_ error: HTTPClientError) {
+        switch error {
+        case .connectFailed: self = .retry(errorType: "connect_failed", retryAfter: nil)
+        case .timedOut: self = .retry(errorType: "timeout", retryAfter: nil)
+        case .disconnected: self = .retry(errorType: "disconnected", retryAfter: nil)
+        case .tooManyWaiting: self = .retry(errorType: "too_many_waiting", retryAfter: nil)
+        case .invalidURL: self = .refused(errorType: "invalid_url")
+        case .malformedResponse: self = .refused(errorType: "malformed_response")
+        case .responseTooLarge: self = .refused(errorType: "response_too_large")
+        case .shutDown: self = .refused(errorType: "shut_down")
+        }
+    }
+}
