@@ -20,6 +20,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private let idle: UnsafeMutablePointer<uv_idle_t> = .allocate(capacity: 1)
     private var thread: pthread_t = 0
 
+    /// Where every connection of the loop receives; its contents are valid during one callback.
+    let readBuffer: UnsafeMutableRawBufferPointer = .allocate(byteCount: 64 * 1024, alignment: 16)
+
     private var ready: [UnownedJob] = []
     private var inbox = Inbox()
     private var isIdleRunning = false
@@ -61,6 +64,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         check.deallocate()
         idle.deallocate()
         uv.deallocate()
+        readBuffer.deallocate()
     }
 
     /// The loop that the calling thread runs, or nil.

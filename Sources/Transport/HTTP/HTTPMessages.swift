@@ -9,7 +9,23 @@ package enum HTTPBody: Sendable {
 
     /// The whole body in memory.
     /// - Throws: `HTTPBodyTooLarge` past `limit` bytes; whatever the transport throws.
-    package func collect(upTo limit: Int) async throws -> [UInt8] { fatalError("skeleton") }
+    package func collect(upTo limit: Int) async throws -> [UInt8] {
+        switch self {
+        case .empty: return []
+        case .bytes(let bytes):
+            guard bytes.count <= limit else { throw HTTPBodyTooLarge(limit: limit) }
+            return bytes
+        case .stream(let length, let pieces):
+            if let length, length > limit { throw HTTPBodyTooLarge(limit: limit) }
+            var collected: [UInt8] = []
+            collected.reserveCapacity(min(length ?? 0, limit))
+            for try await piece in pieces {
+                guard collected.count + piece.count <= limit else { throw HTTPBodyTooLarge(limit: limit) }
+                collected += piece
+            }
+            return collected
+        }
+    }
 }
 
 package struct HTTPBodyTooLarge: Error, Sendable {

@@ -15,7 +15,8 @@ struct FieldSection {
     ) throws(HTTPParseError) -> FieldSection {
         let start = reader.position
         var section = FieldSection(
-            fields: HTTPFields(bytes: [UInt8](UnsafeRawBufferPointer(rebasing: reader.bytes[start..<end])), entries: []))
+            fields: HTTPFields(bytes: [UInt8](UnsafeRawBufferPointer(rebasing: reader.bytes[start..<end])), entries: [])
+        )
         section.fields.entries.reserveCapacity(16)
         while reader.position < end - 2 {
             guard section.fields.count < limits.maxFieldCount else {

@@ -81,7 +81,8 @@ struct RequestLine {
     }
 
     /// Reads `http://authority` of an absolute form; what is left is path and query.
-    private mutating func readAuthority(_ reader: LineReader, _ range: Range<Int>) throws(HTTPParseError) -> Range<Int> {
+    private mutating func readAuthority(_ reader: LineReader, _ range: Range<Int>) throws(HTTPParseError) -> Range<Int>
+    {
         var position = range.lowerBound
         for scheme in ["http://", "https://"] as [StaticString] {
             let length = scheme.utf8CodeUnitCount
