@@ -1,23 +1,27 @@
-import Glibc
+internal import Glibc
 
-/// Runs a program with a given standard input and gives back what it printed: the judges that we did not write.
-struct ChildProcess {
-    let status: Int32
-    let output: String
-    let errors: String
+/// Runs a program with a given standard input and gives back what it printed. Tests hold our output against judges that
+/// we did not write: promtool, and the Python packages that `make setup` puts into `.vitrine/venv`.
+package struct ChildProcess: Sendable {
+    /// The exit status; -1 when a signal ended the program.
+    package let status: Int32
+    package let output: String
+    package let errors: String
 
     /// The root of the package, where `make setup` puts `.vitrine/venv`.
-    static let packageRoot: String = {
-        let parts = #filePath.split(separator: "/").dropLast(3)
+    package static let packageRoot: String = {
+        let parts = #filePath.split(separator: "/").dropLast(4)
         return "/" + parts.joined(separator: "/")
     }()
 
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
+    /// The program could not be run.
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
     }
 
     /// Runs a Python program with the packages of `make setup`.
-    static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws -> ChildProcess {
+    /// - Throws: `Failure` when the interpreter is missing or cannot be started.
+    package static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws -> ChildProcess {
         let python = packageRoot + "/.vitrine/venv/bin/python3"
         guard access(python, X_OK) == 0 else {
             throw Failure(description: "\(python) is missing: run `make setup` first")
@@ -25,7 +29,9 @@ struct ChildProcess {
         return try run(python, ["-c", program] + arguments, input: input)
     }
 
-    static func run(_ path: String, _ arguments: [String], input: [UInt8] = []) throws -> ChildProcess {
+    /// Runs a program to its end.
+    /// - Throws: `Failure` when it is missing or cannot be started.
+    package static func run(_ path: String, _ arguments: [String], input: [UInt8] = []) throws -> ChildProcess {
         guard access(path, X_OK) == 0 else {
             throw Failure(description: "\(path) is missing: run `make setup` first")
         }
