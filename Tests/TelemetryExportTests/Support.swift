@@ -92,6 +92,11 @@ final class TestConnection {
 
     deinit { close(socket) }
 
+    func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = send(socket, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+    }
+
     /// What can be read now.
     func read(atMost limit: Int = .max) -> String {
         var text: [UInt8] = []

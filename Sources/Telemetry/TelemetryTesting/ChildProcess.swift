@@ -21,7 +21,9 @@ package struct ChildProcess: Sendable {
 
     /// Runs a Python program with the packages of `make setup`.
     /// - Throws: `Failure` when the interpreter is missing or cannot be started.
-    package static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws -> ChildProcess {
+    package static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws
+        -> ChildProcess
+    {
         let python = packageRoot + "/.vitrine/venv/bin/python3"
         guard access(python, X_OK) == 0 else {
             throw Failure(description: "\(python) is missing: run `make setup` first")
