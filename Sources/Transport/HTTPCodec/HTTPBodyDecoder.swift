@@ -2,35 +2,38 @@
 package struct HTTPBodyDecoder: Sendable {
     /// What the bytes given so far hold.
     package enum Step: Equatable, Sendable {
+        /// All bytes given are taken.
         case needMore
         /// Payload: a range of the bytes given.
         case data(Range<Int>)
+        /// The body is over; what follows `offset` belongs to the next message.
         case end
     }
 
     private enum State: Sendable {
         case fixed(left: Int)
         case untilClose
-        case chunkSize(value: Int, digits: Int)
-        case chunkExtension(value: Int, length: Int)
-        case chunkSizeLF(value: Int)
+        case chunkSize(digits: Int)
+        case chunkExtension(ChunkExtension)
+        case chunkSizeLF
         case chunkData(left: Int)
         case chunkDataCR
         case chunkDataLF
-        case trailerStart
-        case trailerLine
-        case trailerLF(isLast: Bool)
+        case trailerSection
         case done
     }
 
-    private var state: State
-    private var received = 0
-    private var trailer: [UInt8] = []
-    private var trailerCount = 0
-    private let limits: HTTPLimits
+    /// The most bytes of extensions of one chunk, and of all chunks of a body: nothing reads them.
+    package static let maxExtensionBytes = 256
+    package static let maxExtensionBytesPerBody = 4096
 
-    private static let maxExtensionBytes = 256
-    private static let maxTrailerBytes = 4096
+    private var state: State
+    /// Of the chunk whose first line is being read.
+    private var chunkSize = 0
+    private var received = 0
+    private var extensionBytes = 0
+    private var trailers = TrailerSection()
+    private let limits: HTTPLimits
 
     /// - Parameter limits: `maxBodyBytes` bounds the decoded body; `maxFieldCount` the trailers.
     package init(framing: HTTPFraming, limits: HTTPLimits) {
@@ -39,7 +42,7 @@ package struct HTTPBodyDecoder: Sendable {
             switch framing {
             case .none, .length(0): .done
             case .length(let count): .fixed(left: count)
-            case .chunked: .chunkSize(value: 0, digits: 0)
+            case .chunked: .chunkSize(digits: 0)
             case .untilClose: .untilClose
             }
     }
@@ -52,31 +55,33 @@ package struct HTTPBodyDecoder: Sendable {
     /// Takes the next piece.
     /// - Parameters:
     ///   - bytes: what was received. - offset: where to go on; advanced past what was taken.
-    /// - Throws: `HTTPParseError` for malformed chunks and for more than the limit.
+    /// - Throws: `HTTPParseError` for malformed chunks and for more than the limit; the connection is then unusable.
     package mutating func next(
         _ bytes: UnsafeRawBufferPointer, offset: inout Int
     ) throws(HTTPParseError) -> Step {
+        let received = bytes.assumingMemoryBound(to: UInt8.self).span
         while true {
             if case .done = state { return .end }
-            guard offset < bytes.count else { return .needMore }
+            guard offset < received.count else { return .needMore }
             switch state {
             case .fixed(let left):
-                let range = offset..<min(bytes.count, offset + left)
+                if self.received == 0 { try count(left) }
+                let range = offset..<min(received.count, offset + left)
                 offset = range.upperBound
                 state = left == range.count ? .done : .fixed(left: left - range.count)
                 return .data(range)
             case .untilClose:
-                let range = offset..<bytes.count
-                offset = bytes.count
+                let range = offset..<received.count
+                offset = received.count
                 try count(range.count)
                 return .data(range)
             case .chunkData(let left):
-                let range = offset..<min(bytes.count, offset + left)
+                let range = offset..<min(received.count, offset + left)
                 offset = range.upperBound
                 state = left == range.count ? .chunkDataCR : .chunkData(left: left - range.count)
                 return .data(range)
             default:
-                let byte = bytes[offset]
+                let byte = received[offset]
                 offset += 1
                 try advance(byte)
             }
@@ -84,93 +89,49 @@ package struct HTTPBodyDecoder: Sendable {
     }
 
     private mutating func count(_ bytes: Int) throws(HTTPParseError) {
+        guard bytes <= limits.maxBodyBytes - received else { throw .bodyTooLarge }
         received += bytes
-        guard received <= limits.maxBodyBytes else {
-            throw HTTPParseError(.contentTooLarge, "body_too_large", "the body is larger than this server takes")
-        }
     }
 
     /// One byte of framing.
     private mutating func advance(_ byte: UInt8) throws(HTTPParseError) {
         switch state {
-        case .chunkSize(let value, let digits):
+        case .chunkSize(let digits):
             if let digit = ByteClass.hex(byte) {
+                // Sixteen digits would not fit; none is ever needed.
                 guard digits < 15 else { throw .bad("chunk_size_malformed", "a chunk size is too long") }
-                state = .chunkSize(value: value << 4 | Int(digit), digits: digits + 1)
+                chunkSize = digits == 0 ? Int(digit) : chunkSize << 4 | Int(digit)
+                state = .chunkSize(digits: digits + 1)
                 return
             }
             guard digits > 0 else { throw .bad("chunk_size_malformed", "a chunk does not start with its size") }
-            if byte == 0x0D {
-                try count(value)
-                state = .chunkSizeLF(value: value)
-            } else if byte == 0x3B {
-                state = .chunkExtension(value: value, length: 1)
-            } else {
-                throw .bad("chunk_size_malformed", "a chunk size is not hexadecimal")
+            switch byte {
+            case 0x0D: state = .chunkSizeLF
+            case 0x3B: state = .chunkExtension(ChunkExtension())
+            default: throw .bad("chunk_size_malformed", "a chunk size is not hexadecimal")
             }
-        case .chunkExtension(let value, let length):
-            if byte == 0x0D {
-                try count(value)
-                state = .chunkSizeLF(value: value)
-                return
+        case .chunkExtension(var text):
+            extensionBytes += 1
+            guard try text.advance(byte), extensionBytes <= Self.maxExtensionBytesPerBody else {
+                throw .bad("chunk_extension_too_long", "a chunk extension is too long")
             }
-            guard ByteClass.isFieldValue(byte), length < Self.maxExtensionBytes else {
-                throw .bad("chunk_extension_malformed", "a chunk extension is malformed or too long")
-            }
-            state = .chunkExtension(value: value, length: length + 1)
-        case .chunkSizeLF(let value):
+            state = text.isOver ? .chunkSizeLF : .chunkExtension(text)
+        case .chunkSizeLF:
             guard byte == 0x0A else { throw Self.strayByte }
-            state = value == 0 ? .trailerStart : .chunkData(left: value)
+            try count(chunkSize)
+            state = chunkSize == 0 ? .trailerSection : .chunkData(left: chunkSize)
         case .chunkDataCR:
             guard byte == 0x0D else { throw Self.strayByte }
             state = .chunkDataLF
         case .chunkDataLF:
             guard byte == 0x0A else { throw Self.strayByte }
-            state = .chunkSize(value: 0, digits: 0)
-        case .trailerStart, .trailerLine:
-            try advanceTrailer(byte)
-        case .trailerLF(let isLast):
-            guard byte == 0x0A else { throw Self.strayByte }
-            state = isLast ? .done : .trailerStart
+            state = .chunkSize(digits: 0)
+        case .trailerSection:
+            if try trailers.advance(byte, limits) { state = .done }
         case .fixed, .untilClose, .chunkData, .done:
             break
         }
     }
 
     private static let strayByte = HTTPParseError.bad("chunk_malformed", "a chunk does not end in CR LF")
-
-    /// Trailers are held to the rules of header fields, and dropped.
-    private mutating func advanceTrailer(_ byte: UInt8) throws(HTTPParseError) {
-        if byte == 0x0D {
-            if case .trailerStart = state {
-                state = .trailerLF(isLast: true)
-                return
-            }
-            try checkTrailer()
-            state = .trailerLF(isLast: false)
-            return
-        }
-        if case .trailerStart = state {
-            trailer.removeAll(keepingCapacity: true)
-            trailerCount += 1
-        }
-        trailer.append(byte)
-        guard trailer.count <= Self.maxTrailerBytes, trailerCount <= limits.maxFieldCount else {
-            throw HTTPParseError(.headerFieldsTooLarge, "trailers_too_large", "the trailers are too large")
-        }
-        state = .trailerLine
-    }
-
-    private func checkTrailer() throws(HTTPParseError) {
-        guard let colon = trailer.firstIndex(of: 0x3A), colon > 0,
-            trailer[..<colon].allSatisfy(ByteClass.token.contains),
-            trailer[(colon + 1)...].allSatisfy(ByteClass.isFieldValue)
-        else { throw .bad("trailer_malformed", "a trailer is malformed") }
-        let name = String(decoding: trailer[..<colon].map(ByteClass.lower), as: UTF8.self)
-        // RFC 9110, section 6.5.1: fields that frame or route a message must not come after it.
-        let forbidden = ["content-length", "transfer-encoding", "host", "authorization", "content-type", "trailer"]
-        guard !forbidden.contains(name) else {
-            throw .bad("trailer_forbidden", "a trailer holds a field that belongs before the body")
-        }
-    }
 }

@@ -1,18 +1,28 @@
 /// An ordered list of header fields; names compare without case (RFC 9110, section 5).
 ///
-/// One byte buffer and one array of offsets, so that a parsed head costs two allocations however many fields it has;
-/// text is made only for the fields that somebody asks for.
+/// The fields lie in one byte buffer as they lie on the wire (`name: value CRLF`, one after the other), beside one array
+/// of offsets: a parsed head costs two allocations however many fields it has, writing the fields is one copy, and text is
+/// made only for the fields that somebody asks for.
 package struct HTTPFields: Sendable {
-    @usableFromInline
+    /// Where one field lies in `bytes`; its line ends where the next one begins.
     struct Entry: Sendable {
         var name: UInt32
+        var value: UInt32
         var nameLength: UInt16
         var valueLength: UInt16
-        var value: UInt32
+
+        @inline(__always) var start: Int { Int(name) }
+        @inline(__always) var nameRange: Range<Int> { Int(name)..<Int(name) &+ Int(nameLength) }
+        @inline(__always) var valueRange: Range<Int> { Int(value)..<Int(value) &+ Int(valueLength) }
     }
 
-    @usableFromInline var bytes: [UInt8]
-    @usableFromInline var entries: [Entry]
+    /// The most bytes that a name or a value can have.
+    package static let maxPartBytes = Int(UInt16.max)
+    /// The most bytes that all the fields can have.
+    private static let maxBytes = Int(Int32.max)
+
+    var bytes: [UInt8]
+    var entries: [Entry]
 
     package init() {
         bytes = []
@@ -25,12 +35,18 @@ package struct HTTPFields: Sendable {
     }
 
     package var count: Int { entries.count }
+    package var isEmpty: Bool { entries.isEmpty }
+
+    /// Bytes of the fields on the wire.
+    package var byteCount: Int { bytes.count }
 
     /// Makes room for fields that are about to be added.
     package mutating func reserveCapacity(fields: Int, bytes count: Int) {
         entries.reserveCapacity(fields)
         bytes.reserveCapacity(count)
     }
+
+    // MARK: Reading
 
     /// The first value of the field, or nil.
     package subscript(_ name: String) -> String? {
@@ -40,7 +56,7 @@ package struct HTTPFields: Sendable {
 
     /// Every value of the field, in order.
     package func values(_ name: String) -> [String] {
-        entries.indices.filter { matches($0, name) }.map(value(at:))
+        entries.indices.filter { isNamed(name, at: $0) }.map(value(at:))
     }
 
     package func contains(_ name: String) -> Bool { firstIndex(of: name) != nil }
@@ -48,108 +64,43 @@ package struct HTTPFields: Sendable {
     /// The bytes of the field's first value, without making a `String`; nil when there is no such field.
     package func withValue<R>(_ name: String, _ body: (UnsafeBufferPointer<UInt8>) -> R) -> R? {
         guard let index = firstIndex(of: name) else { return nil }
-        let entry = entries[index]
-        return bytes.withUnsafeBufferPointer { buffer in
-            body(.init(rebasing: buffer[Int(entry.value)..<Int(entry.value) + Int(entry.valueLength)]))
-        }
-    }
-
-    /// Appends a field.
-    /// - Returns: false, and nothing is added, for a name or value that RFC 9110 forbids (CR, LF, NUL…).
-    @discardableResult
-    package mutating func add(_ name: String, _ value: String) -> Bool {
-        var name = name
-        var value = value
-        return name.withUTF8 { name in value.withUTF8 { append(name, $0) } }
-    }
-
-    /// Replaces every field of this name.
-    @discardableResult
-    package mutating func set(_ name: String, _ value: String) -> Bool {
-        remove(name)
-        return add(name, value)
-    }
-
-    package mutating func remove(_ name: String) {
-        guard firstIndex(of: name) != nil else { return }
-        var kept = entries
-        kept.removeAll { entry in Self.equal(bytes, entry, name) }
-        entries = kept
-    }
-
-    /// Keeps the fields of which the closure says true; it sees the name in lower case, as bytes.
-    package mutating func filter(_ isKept: (UnsafeBufferPointer<UInt8>) -> Bool) {
-        var name = [UInt8](repeating: 0, count: 64)
-        var kept: [Entry] = []
-        kept.reserveCapacity(entries.count)
-        bytes.withUnsafeBufferPointer { buffer in
-            for entry in entries {
-                let length = Int(entry.nameLength)
-                if length > name.count { name = [UInt8](repeating: 0, count: length) }
-                for offset in 0..<length { name[offset] = ByteClass.lower(buffer[Int(entry.name) + offset]) }
-                if name.withUnsafeBufferPointer({ isKept(.init(rebasing: $0[..<length])) }) { kept.append(entry) }
-            }
-        }
-        entries = kept
+        return bytes.span.extracting(entries[index].valueRange).withUnsafeBufferPointer(body)
     }
 
     package func forEach(_ body: (_ name: String, _ value: String) -> Void) {
         for index in entries.indices { body(name(at: index), value(at: index)) }
     }
 
-    // MARK: Parts
-
-    func firstIndex(of name: String) -> Int? {
-        var name = name
-        return name.withUTF8 { wanted in
-            bytes.withUnsafeBufferPointer { buffer in
-                entries.firstIndex { entry in Self.equal(buffer, entry, wanted) }
+    /// Every field in order, as bytes.
+    package func forEachBytes(_ body: (_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Void)
+    {
+        for entry in entries {
+            bytes.span.extracting(entry.nameRange).withUnsafeBufferPointer { name in
+                bytes.span.extracting(entry.valueRange).withUnsafeBufferPointer { value in body(name, value) }
             }
         }
     }
 
-    private func matches(_ index: Int, _ name: String) -> Bool { Self.equal(bytes, entries[index], name) }
-
-    func name(at index: Int) -> String {
-        let entry = entries[index]
-        return String(decoding: bytes[Int(entry.name)..<Int(entry.name) + Int(entry.nameLength)], as: UTF8.self)
+    func firstIndex(of name: String) -> Int? {
+        let wanted = name.utf8.span
+        let bytes = bytes.span
+        for index in entries.indices where Self.isNamed(wanted, entries[index], bytes) { return index }
+        return nil
     }
 
-    func value(at index: Int) -> String {
-        let entry = entries[index]
-        return String(decoding: bytes[Int(entry.value)..<Int(entry.value) + Int(entry.valueLength)], as: UTF8.self)
-    }
+    func name(at index: Int) -> String { bytes.span.text(entries[index].nameRange) }
+    func value(at index: Int) -> String { bytes.span.text(entries[index].valueRange) }
 
-    private mutating func append(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) -> Bool {
-        guard !name.isEmpty, name.count <= UInt16.max, value.count <= UInt16.max,
-            name.allSatisfy(ByteClass.token.contains), value.allSatisfy(ByteClass.isFieldValue)
-        else { return false }
-        // White space around a value is not part of it, and would be lost on the way.
-        if let first = value.first, first == 0x20 || first == 0x09 { return false }
-        if let last = value.last, last == 0x20 || last == 0x09 { return false }
-        let start = UInt32(bytes.count)
-        bytes.append(contentsOf: name)
-        bytes.append(contentsOf: value)
-        entries.append(
-            Entry(
-                name: start, nameLength: UInt16(name.count), valueLength: UInt16(value.count),
-                value: start + UInt32(name.count)))
-        return true
-    }
-
-    private static func equal(_ bytes: [UInt8], _ entry: Entry, _ name: String) -> Bool {
-        var name = name
-        return name.withUTF8 { wanted in bytes.withUnsafeBufferPointer { equal($0, entry, wanted) } }
+    private func isNamed(_ name: String, at index: Int) -> Bool {
+        Self.isNamed(name.utf8.span, entries[index], bytes.span)
     }
 
     @inline(__always)
-    private static func equal(
-        _ bytes: UnsafeBufferPointer<UInt8>, _ entry: Entry, _ wanted: UnsafeBufferPointer<UInt8>
-    ) -> Bool {
+    private static func isNamed(_ wanted: Span<UInt8>, _ entry: Entry, _ bytes: Span<UInt8>) -> Bool {
         guard Int(entry.nameLength) == wanted.count else { return false }
-        let start = Int(entry.name)
+        let start = entry.start
         for offset in 0..<wanted.count
-        where ByteClass.lower(bytes[start + offset]) != ByteClass.lower(wanted[offset]) { return false }
+        where ByteClass.lower(bytes[start &+ offset]) != ByteClass.lower(wanted[offset]) { return false }
         return true
     }
 }
@@ -159,8 +110,114 @@ extension HTTPFields: Equatable {
     package static func == (a: HTTPFields, b: HTTPFields) -> Bool {
         guard a.count == b.count else { return false }
         for index in a.entries.indices {
-            guard a.matches(index, b.name(at: index)), a.value(at: index) == b.value(at: index) else { return false }
+            guard a.isNamed(b.name(at: index), at: index), a.value(at: index) == b.value(at: index) else {
+                return false
+            }
         }
         return true
+    }
+}
+
+// MARK: - Writing
+
+extension HTTPFields {
+    /// Appends a field; spaces and tabs around the value are not part of it and are left out.
+    /// - Returns: false, and nothing is added, for a name or value that RFC 9110 forbids (CR, LF, NUL…) or that is longer
+    ///   than `maxPartBytes`.
+    @discardableResult
+    package mutating func add(_ name: String, _ value: String) -> Bool {
+        append(name.utf8.span, value.utf8.span)
+    }
+
+    /// Appends a field whose value is a decimal number.
+    @discardableResult
+    package mutating func add(_ name: String, _ value: Int) -> Bool {
+        var digits: [UInt8] = []
+        Decimal.append(value, to: &digits)
+        return append(name.utf8.span, digits.span)
+    }
+
+    /// Appends a field whose value is bytes, as `add(_:_:)` does with text.
+    @discardableResult
+    package mutating func add(_ name: String, bytes value: UnsafeBufferPointer<UInt8>) -> Bool {
+        append(name.utf8.span, value.span)
+    }
+
+    /// Replaces every field of this name by one at the end.
+    /// - Returns: false when the value is illegal; the fields of this name are gone all the same.
+    @discardableResult
+    package mutating func set(_ name: String, _ value: String) -> Bool {
+        remove(name)
+        return add(name, value)
+    }
+
+    package mutating func remove(_ name: String) {
+        let wanted = name.utf8.span
+        var index = entries.count
+        while index > 0 {
+            index -= 1
+            if Self.isNamed(wanted, entries[index], bytes.span) { remove(at: index) }
+        }
+    }
+
+    /// Keeps the fields of which the closure says true; it sees the name in lower case, as bytes.
+    package mutating func filter(_ isKept: (UnsafeBufferPointer<UInt8>) -> Bool) {
+        var index = entries.count
+        while index > 0 {
+            index -= 1
+            let name = entries[index].nameRange.map { ByteClass.lower(bytes[$0]) }
+            if !name.withUnsafeBufferPointer(isKept) { remove(at: index) }
+        }
+    }
+
+    /// Removes what speaks about one connection only, and what `Connection` lists (RFC 9110, section 7.6.1): for
+    /// a message that is passed on.
+    package mutating func removeHopByHop() {
+        for list in values("connection") {
+            for option in list.split(separator: ",") {
+                remove(String(option.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }))
+            }
+        }
+        for name in [
+            "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
+            "trailer", "transfer-encoding", "upgrade",
+        ] { remove(name) }
+    }
+
+    private mutating func append(_ name: Span<UInt8>, _ untrimmed: Span<UInt8>) -> Bool {
+        let range = untrimmed.trimmed(0..<untrimmed.count)
+        guard !name.isEmpty, name.count <= Self.maxPartBytes, range.count <= Self.maxPartBytes,
+            bytes.count < Self.maxBytes, untrimmed.indexOfControl(from: 0, to: untrimmed.count) == untrimmed.count
+        else { return false }
+        for index in 0..<name.count where !ByteClass.token.contains(name[index]) { return false }
+        if entries.isEmpty {
+            if entries.capacity == 0 { entries.reserveCapacity(8) }
+            if bytes.capacity == 0 { bytes.reserveCapacity(256) }
+        }
+        let start = UInt32(truncatingIfNeeded: bytes.count)
+        name.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+        bytes.append(0x3A)
+        bytes.append(0x20)
+        untrimmed.extracting(range).withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
+        bytes.append(0x0D)
+        bytes.append(0x0A)
+        entries.append(
+            Entry(
+                name: start, value: start + UInt32(name.count) + 2, nameLength: UInt16(name.count),
+                valueLength: UInt16(range.count)))
+        return true
+    }
+
+    /// Takes the line out of the buffer as well, so that replacing a field again and again does not grow it.
+    private mutating func remove(at index: Int) {
+        let start = entries[index].start
+        let end = index + 1 < entries.count ? entries[index + 1].start : bytes.count
+        bytes.removeSubrange(start..<end)
+        entries.remove(at: index)
+        let gap = UInt32(end - start)
+        for later in index..<entries.count {
+            entries[later].name -= gap
+            entries[later].value -= gap
+        }
     }
 }

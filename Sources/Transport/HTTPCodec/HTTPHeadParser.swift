@@ -1,114 +1,111 @@
-internal import Glibc
+import Glibc
 
 /// Reads the head of a message: strict by RFC 9112, so that no two readers can disagree about where it ends.
+///
+/// The end of the head is looked for first, line by line, and nothing is taken apart before it is there; what is
+/// accepted or refused, and why, does therefore not depend on the pieces in which the bytes arrive.
 package enum HTTPHeadParser {
-    /// Reads a request head.
+    /// Reads a request head. One empty line before it is skipped (RFC 9112, section 2.2).
     /// - Parameters:
-    ///   - bytes: everything received so far.
-    ///   - scanned: 0 at first; remembers where the search for the end goes on, so that slow heads cost linear time.
+    ///   - bytes: everything received so far, from the first byte of the message.
+    ///   - scanned: 0 for a new message; remembers how far the end was looked for, so that slow heads cost linear time.
+    ///     0 again when a head is returned.
     /// - Returns: nil when the head is not complete yet.
     /// - Throws: `HTTPParseError` for what a server must refuse.
     package static func request(
         _ bytes: UnsafeRawBufferPointer, scanned: inout Int, limits: HTTPLimits
     ) throws(HTTPParseError) -> HTTPRequestHead? {
-        guard let end = try headEnd(bytes, &scanned, limits) else {
-            try refuseEndlessTarget(bytes, limits)
-            return nil
-        }
-        var reader = LineReader(bytes, from: bytes[0] == 0x0D ? 2 : 0)
-        let line = try RequestLine.parse(&reader, limits)
-        var section = try FieldSection.parse(&reader, end: end, limits)
+        let received = bytes.assumingMemoryBound(to: UInt8.self).span
+        guard received.count > 0 else { return nil }
+        // What does not speak HTTP (a TLS handshake, for one) is refused at its first byte.
+        guard received[0] == 0x0D || ByteClass.token.contains(received[0]) else { throw RequestLine.malformedMethod }
+        guard let end = try headEnd(bytes, received, &scanned, limits) else { return nil }
+        let head = received.extracting(first: end)
+
+        var position = head.matches("\r\n", at: 0) ? 2 : 0
+        let line = try RequestLine.parse(head, &position, limits)
+        var section = FieldSection()
+        try section.parse(head, from: position, bytes, limits)
 
         guard section.hostCount <= 1 else { throw .bad("host_repeated", "the request has more than one Host field") }
-        if let authority = line.authority {
-            section.fields.set("host", authority)
-        } else if section.hostCount == 0, line.minorVersion == 1 {
+        if section.hostCount == 0, line.minorVersion == 1 {
             throw .bad("host_missing", "an HTTP/1.1 request must have a Host field")
         }
+        if let authority = line.authority { section.fields.set("Host", authority) }
         let framing = try section.requestFraming(minorVersion: line.minorVersion, limits)
-        if section.hasExpect, !section.expectsContinue {
-            throw HTTPParseError(HTTPStatus(417), "expectation_unknown", "only 'Expect: 100-continue' is understood")
-        }
         return HTTPRequestHead(
             method: line.method, target: line.target, minorVersion: line.minorVersion, fields: section.fields,
             framing: framing, keepsAlive: section.keepsAlive(minorVersion: line.minorVersion),
-            expectsContinue: section.expectsContinue && line.minorVersion == 1, byteCount: end)
+            expectsContinue: section.expectsContinue && line.minorVersion == 1 && framing != .none, byteCount: end)
     }
 
-    /// Reads a response head.
-    /// - Parameter requestMethod: of the request that it answers: the answer to HEAD has no body.
-    /// - Throws: `HTTPParseError`; the connection is then unusable.
+    /// Reads a response head, an interim one (1xx) too.
+    /// - Parameters:
+    ///   - bytes: everything received so far, from the first byte of the message.
+    ///   - scanned: as for `request`.
+    ///   - requestMethod: of the request that it answers: the answer to HEAD has no body.
+    /// - Throws: `HTTPParseError` with status 502; the connection is then unusable.
     package static func response(
         _ bytes: UnsafeRawBufferPointer, scanned: inout Int, limits: HTTPLimits, requestMethod: HTTPMethod
     ) throws(HTTPParseError) -> HTTPResponseHead? {
-        guard let end = try headEnd(bytes, &scanned, limits) else { return nil }
-        var reader = LineReader(bytes, from: 0)
-        let (status, minorVersion) = try StatusLine.parse(&reader)
-        let section = try FieldSection.parse(&reader, end: end, limits)
-        let framing: HTTPFraming =
-            if requestMethod == .head || status.code < 200 || status == .noContent || status == .notModified {
-                .none
-            } else {
-                try section.responseFraming(minorVersion: minorVersion)
-            }
-        return HTTPResponseHead(
-            status: status, minorVersion: minorVersion, fields: section.fields, framing: framing,
-            keepsAlive: section.keepsAlive(minorVersion: minorVersion) && framing != .untilClose, byteCount: end)
+        do throws(HTTPParseError) {
+            let received = bytes.assumingMemoryBound(to: UInt8.self).span
+            guard received.count > 0 else { return nil }
+            guard received[0] == 0x48 else { throw StatusLine.malformed }
+            guard let end = try headEnd(bytes, received, &scanned, limits) else { return nil }
+            let head = received.extracting(first: end)
+
+            var position = 0
+            let line = try StatusLine.parse(head, &position)
+            var section = FieldSection()
+            try section.parse(head, from: position, bytes, limits)
+            let framing = try section.responseFraming(
+                status: line.status, minorVersion: line.minorVersion, requestMethod: requestMethod)
+            return HTTPResponseHead(
+                status: line.status, minorVersion: line.minorVersion, fields: section.fields, framing: framing,
+                keepsAlive: section.keepsAlive(minorVersion: line.minorVersion) && framing != .untilClose,
+                byteCount: end)
+        } catch {
+            throw HTTPParseError(.badGateway, error.code, error.message)
+        }
     }
 
-    /// Where the head ends, found line by line; every line must end in CR LF.
+    /// Room for a method and a version around a target of the longest size.
+    private static let requestLineOverhead = 48
+
+    /// Where the head ends, found line feed by line feed; each must follow a CR.
     private static func headEnd(
-        _ bytes: UnsafeRawBufferPointer, _ lineStart: inout Int, _ limits: HTTPLimits
+        _ bytes: UnsafeRawBufferPointer, _ received: Span<UInt8>, _ scanned: inout Int, _ limits: HTTPLimits
     ) throws(HTTPParseError) -> Int? {
-        guard let base = bytes.baseAddress else { return nil }
-        while lineStart < bytes.count {
-            guard let found = memchr(base + lineStart, 0x0A, bytes.count - lineStart) else { break }
-            let newline = UnsafeRawPointer(found) - base
-            guard newline > lineStart, bytes[newline - 1] == 0x0D else {
-                throw .bad("bare_lf", "a line ends in LF without CR")
+        let bound = min(received.count, limits.maxHeadBytes)
+        let lineBound = limits.maxTargetBytes + requestLineOverhead
+        if bound > lineBound, scanned <= lineBound, newline(bytes, from: 0, to: lineBound) == nil {
+            throw RequestLine.targetTooLong
+        }
+        while let newline = newline(bytes, from: scanned, to: bound) {
+            guard newline > 0, received[newline - 1] == 0x0D else {
+                throw .bad("bare_line_feed", "a line ends in LF without CR")
             }
-            let isEmpty = newline - lineStart == 1
-            let start = lineStart
-            lineStart = newline + 1
-            guard lineStart <= limits.maxHeadBytes else { throw tooLarge }
-            if isEmpty {
-                // One empty line before a request is forgiven (RFC 9112, section 2.2).
-                if start == 0 { continue }
-                if start == 2, bytes[0] == 0x0D { throw .bad("empty_head", "the message starts with empty lines") }
-                return lineStart
+            scanned = newline + 1
+            if newline >= 2, received[newline - 2] == 0x0A {
+                scanned = 0
+                return newline + 1
             }
         }
-        guard bytes.count <= limits.maxHeadBytes else { throw tooLarge }
+        scanned = bound
+        guard received.count < limits.maxHeadBytes else {
+            throw HTTPParseError(
+                .headerFieldsTooLarge, "head_too_large", "the header fields are larger than this server takes")
+        }
         return nil
     }
 
-    private static let tooLarge = HTTPParseError(
-        .headerFieldsTooLarge, "head_too_large", "the header fields are larger than this server takes")
-
-    /// A request line that never ends is a target that is too long.
-    private static func refuseEndlessTarget(
-        _ bytes: UnsafeRawBufferPointer, _ limits: HTTPLimits
-    ) throws(HTTPParseError) {
-        guard bytes.count > limits.maxTargetBytes + 32, let base = bytes.baseAddress,
-            memchr(base, 0x0A, limits.maxTargetBytes + 32) == nil
-        else { return }
-        throw RequestLine.targetTooLong
-    }
-}
-
-/// A position in a head whose every line is known to end in CR LF.
-struct LineReader {
-    let bytes: UnsafeRawBufferPointer
-    var position: Int
-
-    init(_ bytes: UnsafeRawBufferPointer, from position: Int) {
-        self.bytes = bytes
-        self.position = position
-    }
-
-    @inline(__always) var current: UInt8 { bytes[position] }
-
-    func text(_ range: Range<Int>) -> String {
-        String(decoding: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self)
+    @inline(__always)
+    private static func newline(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Int? {
+        guard start < end, end <= bytes.count, let base = bytes.baseAddress,
+            // Safety: the guard keeps the range inside the buffer.
+            let found = memchr(base + start, 0x0A, end - start)
+        else { return nil }
+        return UnsafeRawPointer(found) - base
     }
 }

@@ -60,6 +60,9 @@ package struct HTTPParseError: Error, Hashable, Sendable {
         self.message = message
     }
 
+    static let bodyTooLarge = HTTPParseError(
+        .contentTooLarge, "body_too_large", "the body is larger than this server takes")
+
     static func bad(_ code: String, _ message: String) -> HTTPParseError {
         HTTPParseError(.badRequest, code, message)
     }

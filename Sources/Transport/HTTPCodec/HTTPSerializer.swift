@@ -1,50 +1,90 @@
 /// Writes heads and chunks into a byte buffer that the caller reuses.
+///
+/// Framing is written here only: what a handler or a proxied message says about it is left out, so that it cannot
+/// contradict the bytes that follow.
 package enum HTTPSerializer {
-    /// Writes a request head. `Host` and framing come from the parameters; such fields in `fields` are skipped.
+    /// Writes a request head. `Host`, `Connection` and framing come from the parameters; such fields in `fields` are
+    /// skipped. Bytes of the target that a request line cannot hold are percent-encoded.
+    /// - Returns: false, and nothing is written, for a method that is no token or a host that is malformed.
+    @discardableResult
     package static func requestHead(
         method: HTTPMethod, target: String, host: String, fields: HTTPFields, framing: HTTPFraming,
         into output: inout [UInt8]
-    ) {
-        output.append(contentsOf: method.name.utf8)
-        output.append(0x20)
-        output.append(contentsOf: target.utf8)
-        append(" HTTP/1.1\r\nhost: ", to: &output)
+    ) -> Bool {
+        let hostBytes = host.utf8.span
+        guard TargetPath.isHost(hostBytes, 0..<hostBytes.count) else { return false }
+        switch method {
+        case .get: append("GET ", to: &output)
+        case .post: append("POST ", to: &output)
+        default:
+            let name = method.name
+            guard !name.isEmpty, name.utf8.allSatisfy(ByteClass.token.contains) else { return false }
+            output.append(contentsOf: name.utf8)
+            output.append(0x20)
+        }
+        append(target: target, to: &output)
+        append(" HTTP/1.1\r\nHost: ", to: &output)
         output.append(contentsOf: host.utf8)
         append("\r\n", to: &output)
         append(fields, isRequest: true, to: &output)
-        append(framing, to: &output)
+        switch (framing, method) {
+        // A server may otherwise take a body to be missing (RFC 9110, section 8.6).
+        case (.none, .post), (.none, .put), (.none, .patch): append("Content-Length: 0\r\n", to: &output)
+        default: append(framing, to: &output)
+        }
         append("\r\n", to: &output)
+        return true
     }
 
-    /// Writes a response head.
-    /// - Parameter date: the `Date` field, as `HTTPDate.format` gives it; a server keeps it for a second.
+    /// Writes a response head. `Date`, `Connection` and framing come from the parameters; such fields in `fields` are
+    /// skipped.
+    /// - Parameters:
+    ///   - framing: `none` says that there is no body, by `Content-Length: 0` where the status does not say so itself;
+    ///     for the answer to HEAD, the framing that GET would have had.
+    ///   - keepsAlive: false, and any framing `untilClose`, write `Connection: close`.
+    ///   - date: the `Date` field, as `HTTPDate.format` gives it; a server keeps it for a second. Empty: none.
+    ///   - minorVersion: of the request: a client of HTTP/1.0 is told when the connection stays.
     package static func responseHead(
         status: HTTPStatus, fields: HTTPFields, framing: HTTPFraming, keepsAlive: Bool, date: [UInt8],
-        into output: inout [UInt8]
+        minorVersion: Int = 1, into output: inout [UInt8]
     ) {
-        append("HTTP/1.1 ", to: &output)
-        appendNumber(status.code, to: &output)
-        output.append(0x20)
-        append(status.reason, to: &output)
-        append("\r\ndate: ", to: &output)
-        output.append(contentsOf: date)
-        append("\r\n", to: &output)
+        switch status.code {
+        case 200: append("HTTP/1.1 200 OK\r\n", to: &output)
+        case 201: append("HTTP/1.1 201 Created\r\n", to: &output)
+        default:
+            append("HTTP/1.1 ", to: &output)
+            // Three digits always, whatever a handler made up.
+            Decimal.append((100...599).contains(status.code) ? status.code : 500, to: &output)
+            output.append(0x20)
+            append(status.reason, to: &output)
+            append("\r\n", to: &output)
+        }
+        if !date.isEmpty {
+            append("Date: ", to: &output)
+            output.append(contentsOf: date)
+            append("\r\n", to: &output)
+        }
         append(fields, isRequest: false, to: &output)
-        append(framing, to: &output)
-        append(keepsAlive ? "\r\n" : "connection: close\r\n\r\n", to: &output)
+        let hasNoBody = status.code < 200 || status == .noContent
+        if framing == .none, !hasNoBody, status != .notModified {
+            append("Content-Length: 0\r\n", to: &output)
+        } else if !hasNoBody {
+            append(framing, to: &output)
+        }
+        if status.code >= 200 {
+            if !keepsAlive || framing == .untilClose {
+                append("Connection: close\r\n", to: &output)
+            } else if minorVersion == 0 {
+                append("Connection: keep-alive\r\n", to: &output)
+            }
+        }
+        append("\r\n", to: &output)
     }
 
     /// Writes one chunk; an empty one would end the body, so nothing is written for it.
     package static func chunk(_ bytes: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         guard !bytes.isEmpty else { return }
-        var size = bytes.count
-        var digits: [UInt8] = []
-        while size > 0 {
-            let digit = UInt8(size & 15)
-            digits.append(digit < 10 ? 0x30 + digit : 0x57 + digit)
-            size >>= 4
-        }
-        output.append(contentsOf: digits.reversed())
+        Decimal.appendHex(bytes.count, to: &output)
         append("\r\n", to: &output)
         output.append(contentsOf: bytes)
         append("\r\n", to: &output)
@@ -55,109 +95,80 @@ package enum HTTPSerializer {
 
     // MARK: Parts
 
-    private static func append(_ framing: HTTPFraming, to output: inout [UInt8]) {
-        switch framing {
-        case .length(let count):
-            append("content-length: ", to: &output)
-            appendNumber(count, to: &output)
-            append("\r\n", to: &output)
-        case .chunked: append("transfer-encoding: chunked\r\n", to: &output)
-        case .none, .untilClose: break
+    private static func append(target: String, to output: inout [UInt8]) {
+        if target == "*" {
+            output.append(0x2A)
+            return
         }
-    }
-
-    private static func append(_ fields: HTTPFields, isRequest: Bool, to output: inout [UInt8]) {
-        fields.bytes.withUnsafeBufferPointer { bytes in
-            for entry in fields.entries {
-                let name = UnsafeBufferPointer(
-                    rebasing: bytes[Int(entry.name)..<Int(entry.name) + Int(entry.nameLength)])
-                if isOwnField(name, isRequest: isRequest) { continue }
-                output.append(contentsOf: name)
-                output.append(0x3A)
-                output.append(0x20)
-                output.append(
-                    contentsOf: UnsafeBufferPointer(
-                        rebasing: bytes[Int(entry.value)..<Int(entry.value) + Int(entry.valueLength)]))
-                output.append(0x0D)
-                output.append(0x0A)
+        let bytes = target.utf8.span
+        if bytes.isEmpty || bytes[0] != 0x2F { output.append(0x2F) }
+        var isClean = true
+        for index in 0..<bytes.count where !isTarget(bytes[index]) {
+            isClean = false
+            break
+        }
+        if isClean {
+            output.append(contentsOf: target.utf8)
+            return
+        }
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
+            if isTarget(byte) {
+                output.append(byte)
+            } else {
+                let high = byte >> 4
+                let low = byte & 15
+                output.append(0x25)
+                output.append(high < 10 ? 0x30 + high : 0x37 + high)
+                output.append(low < 10 ? 0x30 + low : 0x37 + low)
             }
         }
     }
 
-    /// Fields that the serializer writes itself, so that a handler cannot contradict the framing.
-    private static func isOwnField(_ name: UnsafeBufferPointer<UInt8>, isRequest: Bool) -> Bool {
+    @inline(__always)
+    private static func isTarget(_ byte: UInt8) -> Bool { ByteClass.plainQuery.contains(byte) || byte == 0x25 }
+
+    private static func append(_ framing: HTTPFraming, to output: inout [UInt8]) {
+        switch framing {
+        case .length(let count):
+            append("Content-Length: ", to: &output)
+            Decimal.append(count, to: &output)
+            append("\r\n", to: &output)
+        case .chunked: append("Transfer-Encoding: chunked\r\n", to: &output)
+        case .none, .untilClose: break
+        }
+    }
+
+    /// The lines lie in `fields` as they go out: whole runs are copied between those that are skipped.
+    private static func append(_ fields: HTTPFields, isRequest: Bool, to output: inout [UInt8]) {
+        fields.bytes.withUnsafeBufferPointer { buffer in
+            let bytes = buffer.span
+            var run = 0
+            for index in fields.entries.indices {
+                let entry = fields.entries[index]
+                guard isOwn(bytes, entry.nameRange, isRequest: isRequest) else { continue }
+                output.append(contentsOf: buffer[run..<entry.start])
+                run = index + 1 < fields.entries.count ? fields.entries[index + 1].start : buffer.count
+            }
+            output.append(contentsOf: buffer[run...])
+        }
+    }
+
+    /// Fields that the serializer writes itself.
+    @inline(__always)
+    private static func isOwn(_ bytes: Span<UInt8>, _ name: Range<Int>, isRequest: Bool) -> Bool {
         switch name.count {
-        case 4: isRequest ? equal(name, "host") : equal(name, "date")
-        case 10: equal(name, "connection")
-        case 14: equal(name, "content-length")
-        case 17: equal(name, "transfer-encoding")
+        case 4: isRequest ? bytes.equals("host", name) : bytes.equals("date", name)
+        case 10: bytes.equals("connection", name) || bytes.equals("keep-alive", name)
+        case 14: bytes.equals("content-length", name)
+        case 17: bytes.equals("transfer-encoding", name)
         default: false
         }
     }
 
-    private static func equal(_ name: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
-        for offset in 0..<name.count where ByteClass.lower(name[offset]) != text.utf8Start[offset] { return false }
-        return true
-    }
-
     @inline(__always)
     private static func append(_ text: StaticString, to output: inout [UInt8]) {
+        // Safety: a static string's bytes are immortal.
         output.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    private static func appendNumber(_ number: Int, to output: inout [UInt8]) {
-        guard number >= 10 else {
-            output.append(0x30 + UInt8(max(0, number)))
-            return
-        }
-        var left = number
-        let start = output.count
-        while left > 0 {
-            output.append(0x30 + UInt8(left % 10))
-            left /= 10
-        }
-        output[start...].reverse()
-    }
-}
-
-extension HTTPStatus {
-    /// The customary words of the status line; clients read the code.
-    var reason: StaticString {
-        switch code {
-        case 100: "Continue"
-        case 200: "OK"
-        case 201: "Created"
-        case 202: "Accepted"
-        case 204: "No Content"
-        case 206: "Partial Content"
-        case 301: "Moved Permanently"
-        case 302: "Found"
-        case 303: "See Other"
-        case 304: "Not Modified"
-        case 307: "Temporary Redirect"
-        case 308: "Permanent Redirect"
-        case 400: "Bad Request"
-        case 401: "Unauthorized"
-        case 403: "Forbidden"
-        case 404: "Not Found"
-        case 405: "Method Not Allowed"
-        case 408: "Request Timeout"
-        case 409: "Conflict"
-        case 412: "Precondition Failed"
-        case 413: "Content Too Large"
-        case 414: "URI Too Long"
-        case 415: "Unsupported Media Type"
-        case 417: "Expectation Failed"
-        case 422: "Unprocessable Content"
-        case 429: "Too Many Requests"
-        case 431: "Request Header Fields Too Large"
-        case 500: "Internal Server Error"
-        case 501: "Not Implemented"
-        case 502: "Bad Gateway"
-        case 503: "Service Unavailable"
-        case 504: "Gateway Timeout"
-        case 505: "HTTP Version Not Supported"
-        default: "Status"
-        }
     }
 }

@@ -54,6 +54,7 @@ package struct HTTPStatus: Hashable, Sendable {
     package static let contentTooLarge = HTTPStatus(413)
     package static let uriTooLong = HTTPStatus(414)
     package static let unsupportedMediaType = HTTPStatus(415)
+    package static let expectationFailed = HTTPStatus(417)
     package static let unprocessableContent = HTTPStatus(422)
     package static let tooManyRequests = HTTPStatus(429)
     package static let headerFieldsTooLarge = HTTPStatus(431)
@@ -62,4 +63,5 @@ package struct HTTPStatus: Hashable, Sendable {
     package static let badGateway = HTTPStatus(502)
     package static let serviceUnavailable = HTTPStatus(503)
     package static let gatewayTimeout = HTTPStatus(504)
+    package static let versionNotSupported = HTTPStatus(505)
 }

@@ -4,134 +4,125 @@ struct RequestLine {
     var target: String
     /// Of a target in absolute form: it replaces the Host field (section 3.2.2).
     var authority: String?
+    /// 0 or 1; a higher minor version is spoken to as 1.1 (RFC 9110, section 2.5).
     var minorVersion: Int
 
+    static let malformedMethod = HTTPParseError.bad(
+        "method_malformed", "the request does not start with a method and one space")
     static let targetTooLong = HTTPParseError(.uriTooLong, "target_too_long", "the request target is too long")
+    private static let malformedTarget = HTTPParseError.bad(
+        "target_malformed", "the request target is neither a path nor an http URL")
     private static let maxMethodBytes = 32
 
-    static func parse(_ reader: inout LineReader, _ limits: HTTPLimits) throws(HTTPParseError) -> RequestLine {
-        let method = try parseMethod(&reader)
-        let start = reader.position
-        while reader.current > 0x20, reader.current < 0x7F { reader.position += 1 }
-        let range = start..<reader.position
-        guard range.count <= limits.maxTargetBytes else { throw targetTooLong }
-        guard reader.current == 0x20, !range.isEmpty else {
-            throw .bad("target_malformed", "the request target holds a character that must be percent-encoded")
-        }
-        reader.position += 1
-        let minorVersion = try parseVersion(&reader)
-        guard reader.current == 0x0D, reader.bytes[reader.position + 1] == 0x0A else {
+    /// - Parameters:
+    ///   - head: ends in an empty line. - position: advanced past the line.
+    static func parse(
+        _ head: Span<UInt8>, _ position: inout Int, _ limits: HTTPLimits
+    ) throws(HTTPParseError) -> RequestLine {
+        let method = try parseMethod(head, &position)
+        let (target, authority) = try parseTarget(head, &position, method, limits)
+        guard head[position] == 0x20 else { throw malformedTarget }
+        position += 1
+        let minorVersion = try parseVersion(head, &position)
+        guard head.matches("\r\n", at: position) else {
             throw .bad("request_line_malformed", "the request line does not end after the version")
         }
-        reader.position += 2
-        var line = RequestLine(method: method, target: "", minorVersion: minorVersion)
-        try line.readTarget(reader, range)
-        return line
-    }
-
-    private static func parseMethod(_ reader: inout LineReader) throws(HTTPParseError) -> HTTPMethod {
-        let start = reader.position
-        while ByteClass.token.contains(reader.current) { reader.position += 1 }
-        let length = reader.position - start
-        guard length > 0, length <= maxMethodBytes, reader.current == 0x20 else {
-            throw .bad("method_malformed", "the request does not start with a method and one space")
-        }
-        reader.position += 1
-        // The two that are nearly all of the traffic need no text.
-        let bytes = reader.bytes
-        if length == 3, bytes[start] == 0x47, bytes[start + 1] == 0x45, bytes[start + 2] == 0x54 { return .get }
-        return HTTPMethod(reader.text(start..<start + length))
-    }
-
-    static func parseVersion(_ reader: inout LineReader) throws(HTTPParseError) -> Int {
-        let expected: StaticString = "HTTP/"
-        let start = reader.position
-        guard start + 10 <= reader.bytes.count else { throw .bad("version_malformed", "the HTTP version is malformed") }
-        for offset in 0..<5 where reader.bytes[start + offset] != expected.utf8Start[offset] {
-            throw .bad("version_malformed", "the HTTP version is malformed")
-        }
-        let major = reader.bytes[start + 5]
-        let minor = reader.bytes[start + 7]
-        guard reader.bytes[start + 6] == 0x2E, (0x30...0x39).contains(major), (0x30...0x39).contains(minor) else {
-            throw .bad("version_malformed", "the HTTP version is malformed")
-        }
-        guard major == 0x31 else {
-            throw HTTPParseError(HTTPStatus(505), "version_unsupported", "only HTTP/1.0 and HTTP/1.1 are spoken here")
-        }
-        reader.position += 8
-        return minor == 0x30 ? 0 : 1
-    }
-
-    private mutating func readTarget(_ reader: LineReader, _ range: Range<Int>) throws(HTTPParseError) {
-        var path = range
-        if method == .connect {
+        position += 2
+        guard method != .connect else {
             throw HTTPParseError(.notImplemented, "connect_refused", "CONNECT is not served here")
         }
-        if range.count == 1, reader.bytes[range.lowerBound] == 0x2A {
-            guard method == .options else { throw .bad("target_malformed", "only OPTIONS may ask for '*'") }
-            target = "*"
-            return
-        }
-        if reader.bytes[range.lowerBound] != 0x2F {
-            path = try readAuthority(reader, range)
-        }
-        try TargetPath.validate(reader.bytes, path)
-        let text = reader.text(path)
-        target = text.isEmpty ? "/" : text.utf8.first == 0x3F ? "/" + text : text
+        return RequestLine(method: method, target: target, authority: authority, minorVersion: minorVersion)
     }
 
-    /// Reads `http://authority` of an absolute form; what is left is path and query.
-    private mutating func readAuthority(_ reader: LineReader, _ range: Range<Int>) throws(HTTPParseError) -> Range<Int>
-    {
-        var position = range.lowerBound
-        for scheme in ["http://", "https://"] as [StaticString] {
-            let length = scheme.utf8CodeUnitCount
-            guard range.count > length else { continue }
-            var matches = true
-            for offset in 0..<length
-            where ByteClass.lower(reader.bytes[range.lowerBound + offset]) != scheme.utf8Start[offset] {
-                matches = false
-                break
-            }
-            if matches {
-                position = range.lowerBound + length
-                break
-            }
-        }
-        guard position > range.lowerBound else {
-            throw .bad("target_malformed", "the request target is neither a path nor an http URL")
-        }
+    private static func parseMethod(
+        _ head: Span<UInt8>, _ position: inout Int
+    ) throws(HTTPParseError) -> HTTPMethod {
         let start = position
-        while position < range.upperBound, reader.bytes[position] != 0x2F, reader.bytes[position] != 0x3F {
+        while ByteClass.token.contains(head[position]) { position &+= 1 }
+        let length = position - start
+        guard length > 0, head[position] == 0x20 else { throw malformedMethod }
+        position += 1
+        switch length {
+        case 3:
+            if head.matches("GET", at: start) { return .get }
+            if head.matches("PUT", at: start) { return .put }
+        case 4:
+            if head.matches("POST", at: start) { return .post }
+            if head.matches("HEAD", at: start) { return .head }
+        case let length where length > maxMethodBytes:
+            throw HTTPParseError(.notImplemented, "method_too_long", "no method has so long a name")
+        default: break
+        }
+        return HTTPMethod(head.text(start..<start + length))
+    }
+
+    /// `HTTP/1.x`, in capitals.
+    static func parseVersion(_ head: Span<UInt8>, _ position: inout Int) throws(HTTPParseError) -> Int {
+        guard head.matches("HTTP/", at: position), position + 8 < head.count,
+            ByteClass.digit.contains(head[position + 5]), head[position + 6] == 0x2E,
+            ByteClass.digit.contains(head[position + 7])
+        else { throw .bad("version_malformed", "the HTTP version is malformed") }
+        guard head[position + 5] == 0x31 else {
+            throw HTTPParseError(
+                .versionNotSupported, "version_unsupported", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        }
+        let minorVersion = head[position + 7] == 0x30 ? 0 : 1
+        position += 8
+        return minorVersion
+    }
+
+    // MARK: Target (RFC 9112, section 3.2)
+
+    private static func parseTarget(
+        _ head: Span<UInt8>, _ position: inout Int, _ method: HTTPMethod, _ limits: HTTPLimits
+    ) throws(HTTPParseError) -> (String, authority: String?) {
+        let start = position
+        if head[start] == 0x2F, method != .connect {
+            try TargetPath.scan(head, &position)
+            guard position - start <= limits.maxTargetBytes else { throw targetTooLong }
+            return (head.text(start..<position), nil)
+        }
+        if head[start] == 0x2A {
+            guard method == .options, head[start + 1] == 0x20 else {
+                // The preface of HTTP/2 asks for `*` too.
+                if head.matches("* HTTP/2.0\r\n", at: start) {
+                    throw HTTPParseError(
+                        .versionNotSupported, "version_unsupported", "only HTTP/1.0 and HTTP/1.1 are spoken here")
+                }
+                throw .bad("target_malformed", "only OPTIONS may ask for '*'")
+            }
             position += 1
+            return ("*", nil)
         }
-        try TargetPath.validateHost(reader.bytes, start..<position)
-        authority = reader.text(start..<position)
-        return position..<range.upperBound
-    }
-}
-
-/// `HTTP-version SP status-code SP [reason-phrase] CRLF` (RFC 9112, section 4).
-enum StatusLine {
-    static func parse(_ reader: inout LineReader) throws(HTTPParseError) -> (HTTPStatus, minorVersion: Int) {
-        let minorVersion = try RequestLine.parseVersion(&reader)
-        var code = 0
-        guard reader.current == 0x20, reader.position + 5 < reader.bytes.count else { throw malformed }
-        for offset in 1...3 {
-            let digit = reader.bytes[reader.position + offset]
-            guard (0x30...0x39).contains(digit) else { throw malformed }
-            code = code * 10 + Int(digit - 0x30)
+        if method == .connect {
+            let authority = TargetPath.authority(head, from: start)
+            try TargetPath.validateHost(head, authority)
+            guard head[authority.upperBound] == 0x20 else { throw malformedTarget }
+            position = authority.upperBound
+            return (head.text(authority), nil)
         }
-        reader.position += 4
-        guard (100...599).contains(code), reader.current == 0x20 || reader.current == 0x0D else { throw malformed }
-        while reader.current != 0x0D {
-            guard ByteClass.isFieldValue(reader.current) else { throw malformed }
-            reader.position += 1
-        }
-        guard reader.bytes[reader.position + 1] == 0x0A else { throw malformed }
-        reader.position += 2
-        return (HTTPStatus(code), minorVersion)
+        return try parseAbsolute(head, &position, method, limits)
     }
 
-    private static let malformed = HTTPParseError.bad("status_line_malformed", "the status line is malformed")
+    /// `http://authority/path?query`, reduced to path and query.
+    private static func parseAbsolute(
+        _ head: Span<UInt8>, _ position: inout Int, _ method: HTTPMethod, _ limits: HTTPLimits
+    ) throws(HTTPParseError) -> (String, authority: String?) {
+        let start = position
+        for scheme in ["http://", "https://"] as [StaticString] {
+            let end = start + scheme.utf8CodeUnitCount
+            if end < head.count, head.equals(scheme, start..<end) { position = end }
+        }
+        guard position > start else { throw malformedTarget }
+        let authority = TargetPath.authority(head, from: position)
+        try TargetPath.validateHost(head, authority)
+        position = authority.upperBound
+        let pathStart = position
+        try TargetPath.scan(head, &position)
+        guard position - start <= limits.maxTargetBytes else { throw targetTooLong }
+        var target = head.text(pathStart..<position)
+        if target.isEmpty { target = method == .options ? "*" : "/" }
+        if target.utf8.first == 0x3F { target = "/" + target }
+        return (target, head.text(authority))
+    }
 }
