@@ -31,7 +31,7 @@ package enum HTTPHeadParser {
         if section.hostCount == 0, line.minorVersion == 1 {
             throw .bad("host_missing", "an HTTP/1.1 request must have a Host field")
         }
-        if let authority = line.authority { section.fields.set("Host", authority) }
+        if let authority = line.authority { section.fields.set("host", authority) }
         let framing = try section.requestFraming(minorVersion: line.minorVersion, limits)
         return HTTPRequestHead(
             method: line.method, target: line.target, minorVersion: line.minorVersion, fields: section.fields,

@@ -23,13 +23,13 @@ package enum HTTPSerializer {
             output.append(0x20)
         }
         append(target: target, to: &output)
-        append(" HTTP/1.1\r\nHost: ", to: &output)
+        append(" HTTP/1.1\r\nhost: ", to: &output)
         output.append(contentsOf: host.utf8)
         append("\r\n", to: &output)
         append(fields, isRequest: true, to: &output)
         switch (framing, method) {
         // A server may otherwise take a body to be missing (RFC 9110, section 8.6).
-        case (.none, .post), (.none, .put), (.none, .patch): append("Content-Length: 0\r\n", to: &output)
+        case (.none, .post), (.none, .put), (.none, .patch): append("content-length: 0\r\n", to: &output)
         default: append(framing, to: &output)
         }
         append("\r\n", to: &output)
@@ -60,22 +60,22 @@ package enum HTTPSerializer {
             append("\r\n", to: &output)
         }
         if !date.isEmpty {
-            append("Date: ", to: &output)
+            append("date: ", to: &output)
             output.append(contentsOf: date)
             append("\r\n", to: &output)
         }
         append(fields, isRequest: false, to: &output)
         let hasNoBody = status.code < 200 || status == .noContent
         if framing == .none, !hasNoBody, status != .notModified {
-            append("Content-Length: 0\r\n", to: &output)
+            append("content-length: 0\r\n", to: &output)
         } else if !hasNoBody {
             append(framing, to: &output)
         }
         if status.code >= 200 {
             if !keepsAlive || framing == .untilClose {
-                append("Connection: close\r\n", to: &output)
+                append("connection: close\r\n", to: &output)
             } else if minorVersion == 0 {
-                append("Connection: keep-alive\r\n", to: &output)
+                append("connection: keep-alive\r\n", to: &output)
             }
         }
         append("\r\n", to: &output)
@@ -131,10 +131,10 @@ package enum HTTPSerializer {
     private static func append(_ framing: HTTPFraming, to output: inout [UInt8]) {
         switch framing {
         case .length(let count):
-            append("Content-Length: ", to: &output)
+            append("content-length: ", to: &output)
             Decimal.append(count, to: &output)
             append("\r\n", to: &output)
-        case .chunked: append("Transfer-Encoding: chunked\r\n", to: &output)
+        case .chunked: append("transfer-encoding: chunked\r\n", to: &output)
         case .none, .untilClose: break
         }
     }
