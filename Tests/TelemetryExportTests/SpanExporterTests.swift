@@ -230,7 +230,8 @@ final class FakeCollector: Sendable {
         let port = listener.port
         // The port is known and free, but nobody answers on it yet.
         let (pipeline, group, output) = pipeline("http://127.0.0.1:\(port)") { configuration in
-            configuration.timeoutMilliseconds = 100
+            configuration.timeoutMilliseconds = 300
+            configuration.retry.maxAttempts = 1_000
         }
         await pipeline.start()
         pipeline.telemetry(for: "orders").tracer.startSpan("early").end()

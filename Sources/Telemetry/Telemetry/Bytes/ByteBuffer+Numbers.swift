@@ -47,12 +47,24 @@ extension ByteBuffer {
     /// Appends 16 lower-case hexadecimal digits.
     package mutating func appendHex(_ value: UInt64) {
         reserve(16)
-        var shift: UInt64 = 60
-        for index in 0..<16 {
-            base[count &+ index] = ByteBuffer.hexDigit(UInt8(truncatingIfNeeded: value &>> shift) & 0xF)
-            shift = shift &- 4
-        }
+        let target = UnsafeMutableRawPointer(base + count)
+        target.storeBytes(of: ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: value >> 32)), as: UInt64.self)
+        target.storeBytes(
+            of: ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: value)), toByteOffset: 8, as: UInt64.self)
         count &+= 16
+    }
+
+    /// Eight digits at once, the first one in the lowest byte.
+    @inline(__always)
+    static func hexDigits(_ value: UInt32) -> UInt64 {
+        // Spread the nibbles to one a byte, highest first in memory.
+        var spread = UInt64(value.byteSwapped)
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        spread = (spread >> 4 | spread << 8) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 in each byte that holds 10 or more: those are letters.
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27).littleEndian
     }
 
     @inline(__always)

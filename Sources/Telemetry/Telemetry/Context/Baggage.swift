@@ -38,50 +38,69 @@ enum BaggageCodec {
 
     // MARK: Reading
 
-    static func parse(_ header: String) -> Baggage {
-        let bytes = Array(header.utf8.prefix(maxBytes + 1))
-        var parts = bytes.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
-        // What the limit cut in two is not a member.
-        if bytes.count > maxBytes { parts.removeLast() }
-        var entries: [Baggage.Entry] = []
-        for part in parts {
-            guard let entry = parse(member: part) else { continue }
-            if let index = entries.firstIndex(where: { $0.key == entry.key }) {
-                entries[index] = entry
-            } else if entries.count < maxMembers {
-                entries.append(entry)
-            }
-        }
-        return Baggage(entries: entries)
+    /// The members of a header. The member of the request id is kept apart.
+    static func parse(_ header: String) -> (baggage: Baggage, requestID: String?) {
+        header.utf8.withContiguousStorageIfAvailable(parse)
+            ?? Array(header.utf8).withUnsafeBufferPointer(parse)
     }
 
-    private static func parse(member: ArraySlice<UInt8>) -> Baggage.Entry? {
-        let semicolon = member.firstIndex(of: UInt8(ascii: ";"))
-        let pair = member[..<(semicolon ?? member.endIndex)]
-        guard let equals = pair.firstIndex(of: UInt8(ascii: "=")) else { return nil }
-        let key = trim(pair[..<equals])
-        let value = trim(pair[(equals + 1)...])
-        guard !key.isEmpty, key.allSatisfy(isTokenCharacter), value.allSatisfy(isValueCharacter) else { return nil }
-        var properties = ""
-        if let semicolon {
-            let text = trim(member[(semicolon + 1)...])
-            // Properties are passed on untouched, unless they hold what no header may.
-            if text.allSatisfy({ $0 > 0x20 && $0 < 0x7F || $0 == 0x20 || $0 == 0x09 }) {
-                properties = String(decoding: text, as: UTF8.self)
+    private static func parse(_ header: UnsafeBufferPointer<UInt8>) -> (baggage: Baggage, requestID: String?) {
+        var entries: [Baggage.Entry] = []
+        var requestID: String?
+        let end = min(header.count, maxBytes)
+        var start = 0
+        while start < end {
+            var comma = start
+            while comma < end, header[comma] != UInt8(ascii: ",") { comma += 1 }
+            // What the limit cut in two is not a member.
+            if comma == end, end < header.count, header[end] != UInt8(ascii: ",") { break }
+            if let member = Member(UnsafeBufferPointer(rebasing: header[start..<comma])) {
+                if member.isRequestID {
+                    requestID = member.entry.value
+                } else if let index = entries.firstIndex(where: { $0.key == member.entry.key }) {
+                    entries[index] = member.entry
+                } else if entries.count < maxMembers {
+                    entries.append(member.entry)
+                }
             }
+            start = comma + 1
         }
-        return Baggage.Entry(
-            key: String(decoding: key, as: UTF8.self), value: percentDecoded(value), properties: properties)
+        return (Baggage(entries: entries), requestID)
+    }
+
+    /// One well-formed member.
+    private struct Member {
+        let entry: Baggage.Entry
+        let isRequestID: Bool
+
+        init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+            let semicolon = bytes.firstIndex(of: UInt8(ascii: ";")) ?? bytes.count
+            guard let equals = bytes[..<semicolon].firstIndex(of: UInt8(ascii: "=")) else { return nil }
+            let key = BaggageCodec.trimmed(bytes, 0, equals)
+            let value = BaggageCodec.trimmed(bytes, equals + 1, semicolon)
+            guard !key.isEmpty, key.allSatisfy(isTokenCharacter), value.allSatisfy(isValueCharacter) else { return nil }
+            var properties = ""
+            if semicolon < bytes.count {
+                let text = BaggageCodec.trimmed(bytes, semicolon + 1, bytes.count)
+                // Properties are passed on untouched, unless they hold what no header may.
+                if text.allSatisfy({ $0 >= 0x20 && $0 < 0x7F || $0 == 0x09 }) {
+                    properties = String(decoding: text, as: UTF8.self)
+                }
+            }
+            entry = Baggage.Entry(
+                key: String(decoding: key, as: UTF8.self), value: percentDecoded(value), properties: properties)
+            isRequestID = entry.key == Propagation.requestIDMember
+        }
     }
 
     /// Octets that are not UTF-8 become U+FFFD; a percent sign without two digits stands for itself.
-    private static func percentDecoded(_ value: ArraySlice<UInt8>) -> String {
+    private static func percentDecoded(_ value: UnsafeBufferPointer<UInt8>) -> String {
         guard value.contains(UInt8(ascii: "%")) else { return String(decoding: value, as: UTF8.self) }
         var result: [UInt8] = []
         result.reserveCapacity(value.count)
-        var index = value.startIndex
-        while index < value.endIndex {
-            if value[index] == UInt8(ascii: "%"), index + 2 < value.endIndex,
+        var index = 0
+        while index < value.count {
+            if value[index] == UInt8(ascii: "%"), index + 2 < value.count,
                 let high = hexValue(value[index + 1]), let low = hexValue(value[index + 2])
             {
                 result.append(high << 4 | low)
@@ -103,11 +122,14 @@ enum BaggageCodec {
         }
     }
 
-    private static func trim(_ slice: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var slice = slice
-        while let first = slice.first, first == 0x20 || first == 0x09 { slice.removeFirst() }
-        while let last = slice.last, last == 0x20 || last == 0x09 { slice.removeLast() }
-        return slice
+    /// The bytes from `start` to `end` without the white space around them.
+    private static func trimmed(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int, _ end: Int)
+        -> UnsafeBufferPointer<UInt8>
+    {
+        var (start, end) = (start, end)
+        while start < end, bytes[start] == 0x20 || bytes[start] == 0x09 { start += 1 }
+        while start < end, bytes[end - 1] == 0x20 || bytes[end - 1] == 0x09 { end -= 1 }
+        return UnsafeBufferPointer(rebasing: bytes[start..<end])
     }
 
     // MARK: Writing
@@ -143,22 +165,41 @@ enum BaggageCodec {
     private static func upperHex(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble + 0x30 : nibble + 0x37 }
 
     /// RFC 7230 `tchar`.
-    private static func isTokenCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
-        }
-    }
+    private static func isTokenCharacter(_ byte: UInt8) -> Bool { tokens.contains(byte) }
 
     /// `baggage-octet`: visible ASCII but quote, comma, semicolon and backslash.
-    private static func isValueCharacter(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x21, 0x23...0x2B, 0x2D...0x3A, 0x3C...0x5B, 0x5D...0x7E: true
-        default: false
-        }
+    private static func isValueCharacter(_ byte: UInt8) -> Bool { values.contains(byte) }
+
+    private static let tokens = ASCIISet(
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    private static let values = ASCIISet(0x21...0x7E, without: "\",;\\")
+}
+
+/// A set of ASCII characters as two words: membership costs a shift.
+struct ASCIISet: Sendable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    init(_ characters: StaticString) {
+        characters.withUTF8Buffer { for byte in $0 { insert(byte) } }
+    }
+
+    init(_ range: ClosedRange<UInt8>, without excluded: StaticString) {
+        for byte in range { insert(byte) }
+        excluded.withUTF8Buffer { for byte in $0 { remove(byte) } }
+    }
+
+    private mutating func insert(_ byte: UInt8) {
+        if byte < 64 { low |= 1 << UInt64(byte) } else if byte < 128 { high |= 1 << UInt64(byte - 64) }
+    }
+
+    private mutating func remove(_ byte: UInt8) {
+        if byte < 64 { low &= ~(1 << UInt64(byte)) } else if byte < 128 { high &= ~(1 << UInt64(byte - 64)) }
+    }
+
+    @inline(__always)
+    func contains(_ byte: UInt8) -> Bool {
+        let word = byte < 64 ? low : byte < 128 ? high : 0
+        return word >> UInt64(byte & 63) & 1 != 0
     }
 }

@@ -21,11 +21,7 @@ package enum Propagation {
         }
         var carried = Baggage()
         var memberID: String?
-        if let text = header(baggage) {
-            carried = BaggageCodec.parse(text)
-            memberID = carried[requestIDMember]
-            if memberID != nil { carried[requestIDMember] = nil }
-        }
+        if let text = header(baggage) { (carried, memberID) = BaggageCodec.parse(text) }
         let id: String
         if let sent = header(requestID), RequestID.isWellFormed(sent) {
             id = sent

@@ -20,16 +20,12 @@ enum RequestID {
         let high = state.pointee.random.next() & ~0xF000 | 0x4000
         let low = state.pointee.random.next() & ~(0xC << 60) | 0x8 << 60
         return String(unsafeUninitializedCapacity: 36) { buffer in
-            var target = 0
-            for digit in 0..<32 {
-                if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                    buffer[target] = UInt8(ascii: "-")
-                    target += 1
-                }
-                let word = digit < 16 ? high : low
-                let nibble = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit & 15))) & 0xF
-                buffer[target] = ByteBuffer.hexDigit(nibble)
-                target += 1
+            // The digits are written 16 in a row, then spread from the end to make room for the hyphens.
+            HexText.write(high, to: buffer, at: 0)
+            HexText.write(low, to: buffer, at: 16)
+            for (target, source, length) in [(24, 20, 12), (19, 16, 4), (14, 12, 4), (9, 8, 4)] {
+                for index in (0..<length).reversed() { buffer[target + index] = buffer[source + index] }
+                buffer[target - 1] = UInt8(ascii: "-")
             }
             return 36
         }

@@ -89,10 +89,11 @@ enum HexText {
 
     /// Writes 16 digits.
     static func write(_ value: UInt64, to buffer: UnsafeMutableBufferPointer<UInt8>, at offset: Int) {
-        for index in 0..<16 {
-            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - 4 * index)) & 0xF
-            buffer[offset + index] = ByteBuffer.hexDigit(nibble)
-        }
+        guard let base = buffer.baseAddress else { return }
+        let target = UnsafeMutableRawPointer(base + offset)
+        target.storeBytes(of: ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: value >> 32)), as: UInt64.self)
+        target.storeBytes(
+            of: ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: value)), toByteOffset: 8, as: UInt64.self)
     }
 
     /// The value of at most 16 lower-case digits, or nil when one is anything else.

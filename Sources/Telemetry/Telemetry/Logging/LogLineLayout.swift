@@ -71,7 +71,7 @@ struct LogLineLayout: Sendable {
             for index in 0..<min(fields.count, maxFields) {
                 let key = fields[index].key
                 // JSON with a key twice is not JSON for everybody: the first one stays.
-                if index > 0, fields[..<index].contains(where: { $0.key.name == key.name }) { continue }
+                if isRepeated(key, in: fields, before: index) { continue }
                 if key.traits.contains(.contextual) {
                     if key.name == "http.request.id" ? context.requestID != nil : context.span != nil { continue }
                 }
@@ -89,6 +89,14 @@ struct LogLineLayout: Sendable {
                 }
             }
         }
+    }
+
+    @inline(__always)
+    private static func isRepeated(
+        _ key: AttributeKey, in fields: UnsafeBufferPointer<Attribute>, before end: Int
+    ) -> Bool {
+        for index in 0..<end where fields[index].key == key { return true }
+        return false
     }
 
     private static func append(_ value: AttributeValue, to buffer: inout ByteBuffer) {

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// Where encoded log lines go: the writer of the process, or memory in a test.
-package protocol LogSink: Sendable {
+package protocol LogSink: AnyObject, Sendable {
     /// Takes one line, its line feed included. The bytes are valid during the call only. Never blocks: a full sink
     /// drops the line and counts it.
     func write(_ line: UnsafeRawBufferPointer)

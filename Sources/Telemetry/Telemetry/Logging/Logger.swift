@@ -44,15 +44,19 @@ package struct LogEvent: Hashable, Sendable {
 
 /// Writes structured log lines for one service; the current trace and request id are added by itself.
 package struct Logger: Sendable {
-    private let core: LoggerCore
+    package let core: LoggerCore
 
     init(core: LoggerCore) { self.core = core }
 
     /// Writes one line. The message is for people, and holds no secret and no personal data.
     /// - Parameter fields: dotted ECS names, or `labels.…`.
-    package func log(_ event: LogEvent, _ message: @autoclosure () -> String, _ fields: [Attribute] = []) {
+    ///   Neither they nor the message are made when the level is off.
+    @inlinable @inline(__always)
+    package func log(
+        _ event: LogEvent, _ message: @autoclosure () -> String, _ fields: @autoclosure () -> [Attribute] = []
+    ) {
         guard core.isEnabled(event.level) else { return }
-        core.write(event, message(), fields)
+        core.write(event, message(), fields())
     }
 
     /// The same logger under another `log.logger` name.
@@ -63,7 +67,7 @@ package struct Logger: Sendable {
 }
 
 /// What the loggers of one name share: the sink, the level, and the parts of a line that never change.
-final class LoggerCore: Sendable {
+package final class LoggerCore: Sendable {
     let control: LogLevelControl
     private let sink: (any LogSink)?
     private let clock: TelemetryClock
@@ -114,9 +118,11 @@ final class LoggerCore: Sendable {
             serviceName: serviceName, logger: name, sink: sink, control: control, clock: clock, lines: lines)
     }
 
-    func isEnabled(_ level: LogLevel) -> Bool { sink != nil && control.allows(level) }
+    /// Whether lines of this level are written.
+    package func isEnabled(_ level: LogLevel) -> Bool { sink != nil && control.allows(level) }
 
-    func write(_ event: LogEvent, _ message: String, _ fields: [Attribute]) {
+    /// Encodes a line and hands it to the sink.
+    package func write(_ event: LogEvent, _ message: String, _ fields: [Attribute]) {
         guard let sink else { return }
         let context = TelemetryContext.current
         let state = ThreadState.current

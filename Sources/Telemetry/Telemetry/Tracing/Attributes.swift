@@ -3,10 +3,14 @@
 /// What the name implies (a secret, a reserved log key) is found out when the key is made, not for every line.
 package struct AttributeKey: Sendable {
     package let name: String
+    /// A hash of the name: two keys that differ in it need not be compared byte by byte.
+    let fingerprint: UInt32
     let traits: Traits
 
     package init(_ name: String) {
         self.name = name
+        // FNV-1a.
+        fingerprint = name.utf8.reduce(0x811C_9DC5) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
         traits = Traits(of: name)
     }
 
@@ -15,8 +19,10 @@ package struct AttributeKey: Sendable {
 }
 
 extension AttributeKey: Hashable {
-    package static func == (a: AttributeKey, b: AttributeKey) -> Bool { a.name == b.name }
-    package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+    package static func == (a: AttributeKey, b: AttributeKey) -> Bool {
+        a.fingerprint == b.fingerprint && a.name == b.name
+    }
+    package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 }
 
 package enum AttributeValue: Hashable, Sendable {

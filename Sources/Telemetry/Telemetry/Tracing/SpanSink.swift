@@ -1,5 +1,5 @@
 /// Where ended spans go: the batch processor of the SDK, or memory in a test.
-package protocol SpanSink: Sendable {
+package protocol SpanSink: AnyObject, Sendable {
     /// Takes a span that will not change any more. Never blocks: a full sink drops the span and counts it.
     func spanEnded(_ span: Span)
 }
