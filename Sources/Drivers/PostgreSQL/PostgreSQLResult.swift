@@ -1,33 +1,69 @@
+internal import CLibPQ
+
 /// Rows of a statement, or the number of rows that it changed.
 package struct PostgreSQLResult: Sendable {
-    package var rows: [PostgreSQLRow] { fatalError("skeleton") }
+    fileprivate let handle: ResultHandle
+
+    init(_ handle: ResultHandle) { self.handle = handle }
+
+    package var rows: [PostgreSQLRow] {
+        (0..<handle.rowCount).map { PostgreSQLRow(handle: handle, index: Int32($0)) }
+    }
+
     /// Rows returned, inserted, updated or deleted.
-    package var count: Int { fatalError("skeleton") }
-    package var first: PostgreSQLRow? { rows.first }
+    package var count: Int { handle.rowCount > 0 ? handle.rowCount : handle.affected }
+
+    package var first: PostgreSQLRow? { handle.rowCount > 0 ? PostgreSQLRow(handle: handle, index: 0) : nil }
+}
+
+/// Owns a `PGresult` and the places of its columns.
+///
+/// Safety (`@unchecked Sendable`): libpq never changes a result once it is made; it is freed once, here.
+final class ResultHandle: @unchecked Sendable {
+    private let pointer: OpaquePointer
+    let rowCount: Int
+    let affected: Int
+    private let columns: [String: Int32]
+
+    init(_ pointer: OpaquePointer) {
+        self.pointer = pointer
+        rowCount = Int(PQntuples(pointer))
+        affected = Int(String(cString: PQcmdTuples(pointer))) ?? 0
+        var columns: [String: Int32] = [:]
+        for index in 0..<PQnfields(pointer) { columns[String(cString: PQfname(pointer, index))] = index }
+        self.columns = columns
+    }
+
+    deinit { PQclear(pointer) }
+
+    /// - Throws: `PostgreSQLError.decoding` when there is no such column.
+    func text(_ row: Int32, _ column: String) throws -> String? {
+        guard let index = columns[column] else { throw PostgreSQLError.decoding("there is no column '\(column)'") }
+        guard PQgetisnull(pointer, row, index) == 0, let value = PQgetvalue(pointer, row, index) else { return nil }
+        let bytes = UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(pointer, row, index)))
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }
 
 /// One row; columns by name.
 package struct PostgreSQLRow: Sendable {
+    let handle: ResultHandle
+    let index: Int32
+
     /// - Throws: `PostgreSQLError.decoding` when there is no such column, it is NULL, or it is not a `T`.
     package func get<T: PostgreSQLDecodable>(_ column: String, as type: T.Type = T.self) throws -> T {
-        fatalError("skeleton")
+        guard let value = try optional(column, as: type) else {
+            throw PostgreSQLError.decoding("column '\(column)' is NULL")
+        }
+        return value
     }
+
     /// The same, nil for NULL.
     package func optional<T: PostgreSQLDecodable>(_ column: String, as type: T.Type = T.self) throws -> T? {
-        fatalError("skeleton")
+        guard let text = try handle.text(index, column) else { return nil }
+        guard let value = T(postgreSQLText: text) else {
+            throw PostgreSQLError.decoding("column '\(column)' is not a \(T.self)")
+        }
+        return value
     }
-}
-
-/// What went wrong with the database. Descriptions never contain parameter values.
-package enum PostgreSQLError: Error, Sendable {
-    /// The server cannot be reached, or the connection broke; the statement may or may not have run.
-    case connection(String)
-    /// The server refused the statement. `code` is the SQLSTATE, `constraint` the violated constraint if any.
-    case server(code: String, message: String, constraint: String?)
-    case poolTimeout
-    case decoding(String)
-    case shutDown
-
-    /// SQLSTATE 23505.
-    package var isUniqueViolation: Bool { if case .server("23505", _, _) = self { true } else { false } }
 }

@@ -24,10 +24,30 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
             parameters.append(value.postgreSQLParameter)
             text += "$\(parameters.count)"
         }
+        /// Binds NULL for nil.
+        package mutating func appendInterpolation<Value: PostgreSQLEncodable>(_ value: Value?) {
+            parameters.append(value?.postgreSQLParameter ?? PostgreSQLParameter(nil))
+            text += "$\(parameters.count)"
+        }
         /// Splices trusted text (identifiers chosen by code, never by a client).
         package mutating func appendInterpolation(unsafeSQL: String) { text += unsafeSQL }
         /// Splices another statement with its parameters renumbered.
-        package mutating func appendInterpolation(fragment: SQL) { fatalError("skeleton") }
+        package mutating func appendInterpolation(fragment: SQL) {
+            var rest = fragment.text[...]
+            while let dollar = rest.firstIndex(of: "$") {
+                text += rest[..<dollar]
+                rest = rest[rest.index(after: dollar)...]
+                let digits = rest.prefix { $0.isNumber }
+                guard let number = Int(digits) else {
+                    text += "$"
+                    continue
+                }
+                text += "$\(parameters.count + number)"
+                rest = rest.dropFirst(digits.count)
+            }
+            text += rest
+            parameters += fragment.parameters
+        }
     }
 }
 

@@ -111,9 +111,15 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         return Task(executorPreference: self) { await operation() }
     }
 
-    /// Runs `body` on this loop and waits for its result. Any thread.
+    /// Runs `body` on this loop and waits for its result. Any thread. The caller's task-local values and its
+    /// cancellation reach `body`.
     package func run<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
-        try await Task(executorPreference: self) { try await body() }.value
+        let task = Task(executorPreference: self) { try await body() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     /// Suspends the current task without holding a thread. Ends early, throwing, when the task is cancelled.

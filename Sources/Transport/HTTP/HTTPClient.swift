@@ -43,11 +43,8 @@ package final class HTTPClient: Sendable {
         let host = try HTTPHost(url: url)
         let loop = group.next()
         guard loop.isCurrent else {
-            let context = TelemetryContext.current
             return try await loop.run {
-                try await TelemetryContext.$current.withValue(context) {
-                    try await self.attempt(request, host, loop, timeoutMilliseconds, urlTemplate)
-                }
+                try await self.attempt(request, host, loop, timeoutMilliseconds, urlTemplate)
             }
         }
         return try await attempt(request, host, loop, timeoutMilliseconds, urlTemplate)

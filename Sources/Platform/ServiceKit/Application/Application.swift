@@ -37,7 +37,8 @@ package final class Application: Sendable {
 
     /// A handler for requests that no route takes (the gateway's proxy). The route label is what `template` says.
     package func fallback(
-        template: @escaping @Sendable (HTTPRequest) -> String, _ handler: @escaping @Sendable (Request) async throws -> HTTPResponse
+        template: @escaping @Sendable (HTTPRequest) -> String,
+        _ handler: @escaping @Sendable (Request) async throws -> HTTPResponse
     ) { fatalError("skeleton") }
 
     /// Consumes an event: queue `<service>-service.<type>` bound to exchange `orders`, retries with growing delays,

@@ -53,9 +53,13 @@ package final class RouteGroup {
     package typealias Handler = @Sendable (Request) async throws -> HTTPResponse
     init() {}
     package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.get, path, access, handler) }
-    package func post(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.post, path, access, handler) }
+    package func post(_ path: String, _ access: Access, _ handler: @escaping Handler) {
+        on(.post, path, access, handler)
+    }
     package func put(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.put, path, access, handler) }
-    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.delete, path, access, handler) }
+    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) {
+        on(.delete, path, access, handler)
+    }
     package func on(_ method: HTTPMethod, _ path: String, _ access: Access, _ handler: @escaping Handler) {
         fatalError("skeleton")
     }

@@ -1,0 +1,241 @@
+import Demo
+import EventLoop
+import Glibc
+import HTTP
+import LocalStack
+import ServiceKit
+
+/// Everything that `vitrine up` runs: private servers, the services on top of them, monitoring beside them.
+struct LocalPlatform {
+    let folder: LocalFolder
+    /// Where the person reads; standard output itself carries the log lines of the services, into a file.
+    let terminal: Terminal
+    var isSeparate = false
+    var isSeeded = true
+    var isMonitored = true
+
+    private var settings: [String: String]
+    private let usesFreePorts: Bool
+    private var postgres: PostgresServer?
+    private var redis: RedisServer?
+    private var rabbit: RabbitServer?
+    private var prometheus: PrometheusServer?
+    private var alertmanager: AlertmanagerServer?
+    private var group: EventLoopGroup?
+    private var host: ServiceHost?
+    private var children: [ChildProcess] = []
+    private var ports: [String: Int] = [:]
+
+    init(folder: LocalFolder, settings: [String: String], usesFreePorts: Bool) {
+        self.folder = folder
+        self.settings = settings
+        self.usesFreePorts = usesFreePorts
+        terminal = Terminal(descriptor: dup(1))
+        let log = open(folder.path + "/logs/vitrine.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+        if log >= 0 {
+            dup2(log, 1)
+            close(log)
+        }
+    }
+
+    // MARK: Start
+
+    mutating func start() async throws {
+        terminal.line("Vitrine starts in \(folder.path)")
+        try await startServers()
+        try configureServices()
+        try await startServices()
+        if isMonitored { try await startMonitoring() }
+        try folder.publish(endpoints)
+        if isSeeded { try await seed() }
+    }
+
+    private mutating func startServers() async throws {
+        // RabbitMQ takes longest: it starts while the others do.
+        let folder = self.folder.path
+        let usesFree = usesFreePorts
+        let needsRabbit = settings["RABBITMQ_URL"] == nil
+        let rabbitPort = try port(5672)
+        let managementPort = try port(15672)
+        let workers = WorkerPool(threads: 2, name: "launcher")
+        defer { workers.shutdown() }
+        async let rabbitStarted: RabbitServer? = workers.run {
+            needsRabbit
+                ? try RabbitServer(folder: folder + "/rabbitmq", port: rabbitPort, managementPort: managementPort) : nil
+        }
+        if settings["DATABASE_URL"] == nil {
+            let port = try port(5432)
+            let server = try await terminal.step("PostgreSQL") {
+                try await workers.run {
+                    try PostgresServer(folder: folder + "/postgres", port: port, durability: .full)
+                }
+            }
+            postgres = server
+            settings["DATABASE_URL"] = server.url
+        }
+        if settings["REDIS_URL"] == nil {
+            let port = try port(6379)
+            let server = try await terminal.step("Redis") {
+                try await workers.run { try RedisServer(folder: folder + "/redis", port: port) }
+            }
+            redis = server
+            settings["REDIS_URL"] = server.url
+        }
+        if needsRabbit {
+            terminal.write("  \(Usage.padded("RabbitMQ …", 44))")
+            let start = Terminal.seconds()
+            guard let server = try await rabbitStarted else { return }
+            terminal.line("\(terminal.tick) \(Terminal.oneDecimal(Terminal.seconds() - start)) s")
+            rabbit = server
+            settings["RABBITMQ_URL"] = server.url
+        }
+        _ = usesFree
+    }
+
+    private func port(_ standard: Int) throws -> Int {
+        usesFreePorts ? try Ports.free() : try Ports.preferring(standard)
+    }
+
+    private mutating func configureServices() throws {
+        for name in ["JWT_SECRET", "IDENTITY_SECRET"] where settings[name] == nil {
+            settings[name] = try folder.secret(name)
+        }
+        if settings["USERS_ADMIN_EMAIL"] == nil {
+            settings["USERS_ADMIN_EMAIL"] = "admin@vitrine.local"
+            // Upper case, lower case and a digit, whatever the random part is.
+            settings["USERS_ADMIN_PASSWORD"] = try "Aa1" + folder.secret("ADMIN_PASSWORD", bytes: 12)
+        }
+        settings["NOTIFICATIONS_MAILBOX"] = settings["NOTIFICATIONS_MAILBOX"] ?? folder.path + "/mailbox"
+        for service in ServiceTable.all {
+            let prefix = service.name.uppercased()
+            let port: Int
+            if let given = settings[prefix + "_PORT"].flatMap(Int.init) {
+                port = given
+            } else {
+                port = try self.port(service.port)
+            }
+            ports[service.name] = port
+            settings[prefix + "_PORT"] = "\(port)"
+            settings[prefix + "_URL"] = settings[prefix + "_URL"] ?? "http://127.0.0.1:\(port)"
+        }
+    }
+
+    private mutating func startServices() async throws {
+        if isSeparate {
+            try await startProcesses()
+            return
+        }
+        let group = EventLoopGroup()
+        self.group = group
+        let host = ServiceHost(services: ServiceTable.all, values: settings, group: group)
+        self.host = host
+        try await terminal.step("\(ServiceTable.all.count) services") { try await host.start() }
+    }
+
+    private mutating func startProcesses() async throws {
+        guard let program = try? Self.ownPath() else { throw LocalStackError("this program's own path is unknown") }
+        for service in ServiceTable.all {
+            let log = folder.path + "/logs/\(service.name).log"
+            let child = try ChildProcess(
+                name: service.name, [program, "run", service.name], environment: settings, logPath: log)
+            children.append(child)
+        }
+        let addresses = ports.values.map { $0 }
+        let processes = children
+        try await terminal.step("\(children.count) processes") {
+            for _ in 0..<1200 {
+                for child in processes where !child.isRunning {
+                    throw LocalStackError(
+                        "\(child.name) ended while starting; its log \(child.logPath) ends with:\n\(child.lastLines())")
+                }
+                if addresses.allSatisfy(Ports.accepts) { return }
+                try await Task.sleep(nanoseconds: 50_000_000)
+            }
+            throw LocalStackError("the services were not ready after 60 s: see \(folder.path)/logs")
+        }
+    }
+
+    private static func ownPath() throws -> String {
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &bytes, bytes.count - 1)
+        guard count > 0 else { throw LocalStackError("/proc is not mounted") }
+        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private mutating func startMonitoring() async throws {
+        let path = folder.path
+        let workers = WorkerPool(threads: 1, name: "launcher")
+        defer { workers.shutdown() }
+        if AlertmanagerServer.isInstalled {
+            let port = try port(9093)
+            alertmanager = try await terminal.step("Alertmanager") {
+                try await workers.run { try AlertmanagerServer(folder: path + "/alertmanager", port: port) }
+            }
+        }
+        if PrometheusServer.isInstalled {
+            let port = try port(9090)
+            let targets = ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") }
+            let alerts = alertmanager.map { "127.0.0.1:\($0.port)" }
+            prometheus = try await terminal.step("Prometheus") {
+                try await workers.run {
+                    try PrometheusServer(
+                        folder: path + "/prometheus", port: port, targets: targets, alertmanager: alerts)
+                }
+            }
+        }
+    }
+
+    private mutating func seed() async throws {
+        let loader = DemoLoader(
+            gateway: gatewayURL, adminName: settings["USERS_ADMIN_EMAIL"] ?? "",
+            adminPassword: settings["USERS_ADMIN_PASSWORD"] ?? "")
+        try await terminal.step("demo catalog") { try await loader.loadCatalog() }
+    }
+
+    // MARK: What runs
+
+    private var gatewayURL: String { "http://127.0.0.1:\(ports["gateway"] ?? 8080)" }
+
+    private var endpoints: [String: String] {
+        var result = settings.filter { name, _ in
+            name.hasSuffix("_URL") || name.hasPrefix("USERS_ADMIN_") || name == "NOTIFICATIONS_MAILBOX"
+        }
+        result["GATEWAY_URL"] = gatewayURL
+        if let prometheus { result["PROMETHEUS_URL"] = prometheus.url }
+        if let alertmanager { result["ALERTMANAGER_URL"] = alertmanager.url }
+        if let rabbit { result["RABBITMQ_MANAGEMENT_URL"] = rabbit.managementURL }
+        result["LOGS"] = folder.path + "/logs"
+        return result
+    }
+
+    func printTable(readyAfterSeconds seconds: Double) {
+        var rows: [(String, String, String)] = ServiceTable.all.reversed().map {
+            ($0.name, "http://127.0.0.1:\(ports[$0.name] ?? $0.port)", $0.summary)
+        }
+        if let prometheus { rows.append(("Prometheus", prometheus.url, "metrics of every service")) }
+        if let alertmanager { rows.append(("Alertmanager", alertmanager.url, "alerts")) }
+        if let rabbit { rows.append(("RabbitMQ", rabbit.managementURL, "queues (guest, guest)")) }
+        if let postgres { rows.append(("PostgreSQL", postgres.url, "one database for each service")) }
+        if let redis { rows.append(("Redis", redis.url, "carts, caches")) }
+        rows.append(("logs", folder.path + "/logs", "JSON lines, one file for each process"))
+        rows.append(("mailbox", settings["NOTIFICATIONS_MAILBOX"] ?? "", "e-mail that was sent"))
+        terminal.line("")
+        for row in rows { terminal.line("  " + Usage.padded(row.0, 16) + Usage.padded(row.1, 42) + row.2) }
+        terminal.line("\nready after \(Terminal.oneDecimal(seconds)) s; 'vitrine demo' shops; Ctrl-C stops everything")
+    }
+
+    // MARK: Stop
+
+    mutating func stop() async {
+        folder.withdraw()
+        await host?.stop()
+        for child in children { child.signal(SIGTERM) }
+        for child in children { child.stop(timeoutMilliseconds: 20_000) }
+        group?.shutdown()
+        prometheus?.stop()
+        alertmanager?.stop()
+        rabbit?.stop()
+        redis?.stop()
+        postgres?.stop()
+    }
+}
