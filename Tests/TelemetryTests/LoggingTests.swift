@@ -131,6 +131,8 @@ import Testing
         ]
         for form in forms { #expect(!form.contains("hunter2")) }
         #expect("\(secret)" == "[redacted]")
+        logger.log(Self.placed, "x", [Attribute(AttributeKey("labels.answer"), secret)])
+        #expect(capture.logLines[0].contains("\"labels.answer\":\"[redacted]\""))
         #expect(secret.exposed == "hunter2")
     }
 

@@ -31,10 +31,23 @@ package struct ChildProcess: Sendable {
         return try run(python, ["-c", program] + arguments, input: input)
     }
 
+    /// The program's path: as given when it has a slash, else from the folders of `PATH`.
+    private static func find(_ program: String) -> String? {
+        let candidates: [String]
+        if program.contains("/") {
+            candidates = [program]
+        } else {
+            let folders = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
+            candidates = folders.split(separator: ":").map { $0 + "/" + program }
+        }
+        return candidates.first { access($0, X_OK) == 0 }
+    }
+
     /// Runs a program to its end.
+    /// - Parameter path: a path, or a name to look for in `PATH`.
     /// - Throws: `Failure` when it is missing or cannot be started.
     package static func run(_ path: String, _ arguments: [String], input: [UInt8] = []) throws -> ChildProcess {
-        guard access(path, X_OK) == 0 else {
+        guard let path = find(path) else {
             throw Failure(description: "\(path) is missing: run `make setup` first")
         }
         // Files, not pipes: no order of reading and writing can then block.

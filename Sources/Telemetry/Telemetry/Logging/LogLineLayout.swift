@@ -1,5 +1,7 @@
 /// The ECS JSON line of one logger (ecs-logging 1.0, ECS 9): the keys in their order, the constant parts prepared.
-struct LogLineLayout: Sendable {
+///
+/// A class: what it holds is shared by every line, and a struct would be retained part by part.
+final class LogLineLayout: Sendable {
     static let ecsVersion = "9.0.0"
     /// UTF-8 bytes of a message and of one text value that are kept.
     static let maxMessageBytes = 16 * 1024

@@ -76,7 +76,7 @@ package final class LoggerCore: Sendable {
     private let layout: LogLineLayout
 
     /// How many lines of each level were written.
-    struct LineCounters: Sendable {
+    final class LineCounters: Sendable {
         static let written = Counter("telemetry_log_lines_total", help: "Log lines written.", labels: ["level"])
         let debug: CounterSeries
         let info: CounterSeries

@@ -19,3 +19,8 @@ extension Sensitive: CustomStringConvertible, CustomDebugStringConvertible, Cust
     package var debugDescription: String { Redaction.text }
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
+
+extension Attribute {
+    /// An attribute that only says that there was a value.
+    package init(_ key: AttributeKey, _ value: Sensitive<some Any>) { self.init(key, .string(Redaction.text)) }
+}
