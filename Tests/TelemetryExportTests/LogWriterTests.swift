@@ -107,6 +107,19 @@ import Testing
         #expect(metrics.value(#"telemetry_log_lines_dropped_total{destination="stdout",reason="closed"}"#) == 10)
     }
 
+    @Test func writerThatWasNeverStartedStillFlushesAndEnds() async {
+        let pipe = TestPipe()
+        let writer = LogWriter(output: pipe.writing, shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        telemetry.logger.log(Self.event, "early")
+        await writer.shutdown(timeoutMilliseconds: 1_000)
+        await writer.shutdown(timeoutMilliseconds: 1_000)
+        #expect(messages(pipe.read()) == ["early"])
+        telemetry.logger.log(Self.event, "late")
+        #expect(
+            metrics.value(#"telemetry_log_lines_dropped_total{destination="all",reason="already_shutdown"}"#) == 1)
+    }
+
     // MARK: Logstash
 
     @Test func linesReachLogstashAndSurviveItsRestart() async throws {

@@ -24,6 +24,8 @@ final class LogWriter: LogSink {
     private static let pipeChunkBytes = 4_096
     /// The writer rests so long after work, so that busy threads need not wake it for every line.
     private static let restMilliseconds: Int32 = 2
+    /// What the thread gets beyond its deadline to notice it.
+    private static let graceMilliseconds = 500
     /// A wake-up that was missed costs at most this.
     private static let sleepMilliseconds: Int32 = 250
 
@@ -34,6 +36,8 @@ final class LogWriter: LogSink {
     private let buffers: [Buffer]
     private let wakeUp = WakeUp()
     private let isAsleep = Atomic<Bool>(false)
+    private let isStarted = Atomic<Bool>(false)
+    private let isOver = Atomic<Bool>(false)
     private let stopAt = Atomic<UInt64>(UInt64.max)
     private let output: Int32
     private let shipper: LogstashShipper?
@@ -41,6 +45,7 @@ final class LogWriter: LogSink {
     private let droppedBeforeWriter: CounterSeries
     private let droppedFull: CounterSeries
     private let droppedClosed: CounterSeries
+    private let droppedLate: CounterSeries
     private let ended = Mutex<(hasEnded: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
     /// - Parameter output: the descriptor to write to; it is neither changed nor closed.
@@ -52,6 +57,7 @@ final class LogWriter: LogSink {
         droppedBeforeWriter = family.series("all", "buffer_full")
         droppedFull = family.series("stdout", "buffer_full")
         droppedClosed = family.series("stdout", "closed")
+        droppedLate = family.series("all", "already_shutdown")
         metrics.observe(Self.waiting, labels: ["stdout"]) { [weak self] in
             Double(self?.outputWaiting.load(ordering: .relaxed) ?? 0)
         }
@@ -59,6 +65,7 @@ final class LogWriter: LogSink {
 
     func write(_ line: UnsafeRawBufferPointer) {
         guard let bytes = line.bindMemory(to: UInt8.self).baseAddress else { return }
+        guard !isOver.load(ordering: .relaxed) else { return droppedLate.increment() }
         let isTaken = buffers[ThreadOrdinal.current % Self.bufferCount].bytes.withLock { buffer in
             guard buffer.count + line.count <= Self.bufferBytes else { return false }
             buffer.append(bytes, count: line.count)
@@ -72,26 +79,35 @@ final class LogWriter: LogSink {
 
     // MARK: The writer's thread
 
+    /// Starts the thread, once.
     func start() {
+        guard !isStarted.exchange(true, ordering: .acquiringAndReleasing) else { return }
         shipper?.start()
         DetachedThread.start(name: "log-writer") { [self] in run() }
     }
 
     /// Writes what waits, for at most so long.
     func shutdown(timeoutMilliseconds: Int) async {
+        // Lines may wait also when nobody came to start the writer, because something else failed to start.
+        start()
         let deadline = TelemetryClock.system.monotonicNanoseconds() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         stopAt.store(deadline, ordering: .releasing)
         wakeUp.signal()
+        // The thread may hang in a write to a stopped terminal, which nothing can interrupt.
+        await Deadline.race(milliseconds: timeoutMilliseconds + Self.graceMilliseconds) { [self] in await end() }
+        if let shipper {
+            let now = TelemetryClock.system.monotonicNanoseconds()
+            await shipper.shutdown(timeoutMilliseconds: Int((max(now, deadline) - now) / 1_000_000))
+        }
+    }
+
+    private func end() async {
         await withCheckedContinuation { continuation in
             let hasEnded = ended.withLock { ended in
                 if !ended.hasEnded { ended.waiters.append(continuation) }
                 return ended.hasEnded
             }
             if hasEnded { continuation.resume() }
-        }
-        if let shipper {
-            let now = TelemetryClock.system.monotonicNanoseconds()
-            await shipper.shutdown(timeoutMilliseconds: Int((max(now, deadline) - now) / 1_000_000))
         }
     }
 
@@ -122,6 +138,7 @@ final class LogWriter: LogSink {
                 isAsleep.store(false, ordering: .relaxed)
             }
         }
+        isOver.store(true, ordering: .relaxed)
         droppedFull.add(Double(queue.discard()))
         let waiters = ended.withLock { ended in
             ended.hasEnded = true

@@ -83,6 +83,7 @@ final class SpanExporter: Sendable {
 
     /// Sends what waits, for at most so long; what is left is lost and counted.
     func shutdown(timeoutMilliseconds: Int) async {
+        start()
         processor.shutdown()
         signal.stop()
         let running = task.withLock { $0 }
