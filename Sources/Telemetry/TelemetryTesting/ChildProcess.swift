@@ -77,7 +77,8 @@ private final class TemporaryFile {
     let path: String
 
     init(_ content: [UInt8]) throws {
-        var template = Array("/tmp/vitrine-test-XXXXXX".utf8CString)
+        let folder = getenv("TMPDIR").map { String(cString: $0) } ?? P_tmpdir
+        var template = Array("\(folder)/vitrine-test-XXXXXX".utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw ChildProcess.Failure(description: "cannot make a temporary file") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

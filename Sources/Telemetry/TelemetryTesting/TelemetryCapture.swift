@@ -4,6 +4,7 @@ internal import TelemetrySDK
 
 /// Telemetry that keeps what was emitted in memory, for assertions. Every span is recorded, every level is logged.
 package final class TelemetryCapture: Sendable {
+    /// What the code under test is given.
     package let telemetry: Telemetry
     /// The hands of the clock, when the capture was made with one of its own.
     package let clock: ManualClock?

@@ -17,6 +17,7 @@ package struct ExportConfiguration: Sendable {
     package var sampler = Sampler.parentBased(root: .alwaysOn)
     /// `OTEL_BSP_SCHEDULE_DELAY`, `_EXPORT_TIMEOUT`, `_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`.
     package var batching = BatchSpanProcessor.Configuration()
+    /// How failed exports are tried again.
     package var retry = RetryPolicy()
     /// `OTEL_RESOURCE_ATTRIBUTES`.
     package var resourceAttributes: [(String, String)] = []
@@ -29,6 +30,7 @@ package struct ExportConfiguration: Sendable {
 
     package init() {}
 
+    /// Reads the settings by their names; those of other names are left alone.
     package init(values: [String: String]) {
         let reader = Reader(values)
         readTraces(reader)

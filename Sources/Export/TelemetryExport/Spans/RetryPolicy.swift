@@ -2,7 +2,9 @@ internal import HTTPCodec
 
 /// When a failed export is tried again (OTLP 1.11, section OTLP/HTTP Throttling).
 package struct RetryPolicy: Sendable {
+    /// Before the second attempt.
     package var initialDelayMilliseconds = 1_000
+    /// However many attempts there were.
     package var maxDelayMilliseconds = 30_000
     /// The first attempt included.
     package var maxAttempts = 8

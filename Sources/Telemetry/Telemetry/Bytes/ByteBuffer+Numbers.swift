@@ -26,6 +26,7 @@ extension ByteBuffer {
         count &+= digits
     }
 
+    /// Appends the decimal digits, a minus sign in front of a negative number.
     package mutating func appendDecimal(_ value: Int) {
         if value < 0 { append(UInt8(ascii: "-")) }
         appendDecimal(UInt64(value.magnitude))

@@ -6,10 +6,14 @@ internal import Glibc
 /// nothing in the steady state.
 package struct ByteBuffer: ~Copyable, @unchecked Sendable {
     // Safety (`@unchecked Sendable`): the storage is reachable only through this value, which cannot be copied.
+    /// The first byte; valid until the next append.
     package private(set) var base: UnsafeMutablePointer<UInt8>
+    /// The bytes in use.
     package var count = 0
+    /// The bytes allocated.
     package private(set) var capacity: Int
 
+    /// An empty buffer with room for `capacity` bytes.
     package init(capacity: Int = 256) {
         self.capacity = max(capacity, 16)
         base = .allocate(capacity: self.capacity)
@@ -33,6 +37,7 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
         if capacity &- count < additional { grow(additional) }
     }
 
+    /// Doubles the storage, or more when that is not enough.
     @inline(never)
     package mutating func grow(_ additional: Int) {
         reallocate(max(capacity * 2, count + additional))
@@ -46,6 +51,7 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
         capacity = newCapacity
     }
 
+    /// Appends one byte.
     @inlinable @inline(__always)
     package mutating func append(_ byte: UInt8) {
         reserve(1)
@@ -53,6 +59,7 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
         count &+= 1
     }
 
+    /// Appends `length` bytes.
     @inlinable @inline(__always)
     package mutating func append(_ bytes: UnsafePointer<UInt8>, count length: Int) {
         reserve(length)
@@ -60,6 +67,7 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
         count &+= length
     }
 
+    /// Appends bytes.
     @inlinable
     package mutating func append(_ bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { source in
@@ -67,6 +75,7 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Appends the UTF-8 of a literal.
     @inlinable
     package mutating func append(_ text: StaticString) { append(text.utf8Start, count: text.utf8CodeUnitCount) }
 

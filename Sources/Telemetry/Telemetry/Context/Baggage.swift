@@ -1,7 +1,9 @@
 /// W3C baggage: a small ordered set of name and value pairs, values decoded.
 package struct Baggage: Hashable, Sendable {
+    /// The members in the order in which they were set.
     package private(set) var entries: [Entry]
 
+    /// One member of the list.
     package struct Entry: Hashable, Sendable {
         package let key: String
         package let value: String

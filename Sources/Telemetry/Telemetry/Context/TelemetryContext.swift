@@ -21,6 +21,7 @@ package final class TelemetryContext: Sendable {
         self.deadline = deadline
     }
 
+    /// The context of the calling task; an empty one outside of any request.
     @TaskLocal package static var current = TelemetryContext()
 
     /// The same context inside another span.

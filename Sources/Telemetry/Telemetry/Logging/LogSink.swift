@@ -13,6 +13,7 @@ package final class LogLevelControl: Sendable {
 
     package init(_ level: LogLevel = .info) { threshold = Atomic(level.rawValue) }
 
+    /// The level; a change counts from the next line on.
     package var level: LogLevel {
         get { LogLevel(rawValue: threshold.load(ordering: .relaxed)) ?? .info }
         set { threshold.store(newValue.rawValue, ordering: .relaxed) }

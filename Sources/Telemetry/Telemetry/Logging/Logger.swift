@@ -20,6 +20,7 @@ package enum LogLevel: Int, Comparable, Sendable {
         }
     }
 
+    /// As the line names it (`log.level`).
     package var name: String {
         switch self {
         case .debug: "debug"
@@ -44,6 +45,7 @@ package struct LogEvent: Hashable, Sendable {
 
 /// Writes structured log lines for one service; the current trace and request id are added by itself.
 package struct Logger: Sendable {
+    /// What the loggers of this name share.
     package let core: LoggerCore
 
     init(core: LoggerCore) { self.core = core }

@@ -1,6 +1,7 @@
 /// A value that must never be seen: it has no text form but `[redacted]`, whether printed, interpolated, dumped or
 /// reflected. Read `exposed` where the value itself is needed, and nowhere near a log.
 package struct Sensitive<Value> {
+    /// The value itself.
     package let exposed: Value
     package init(_ value: Value) { exposed = value }
 }

@@ -14,6 +14,7 @@ package final class CounterFamily: Sendable {
 
     /// The series of these label values, in the order of the declaration. Look it up once and keep it.
     package func series(_ values: String...) -> CounterSeries { table.series(values) }
+    /// The series of these label values, in the order of the declaration.
     package func series(_ values: [String]) -> CounterSeries { table.series(values) }
 
     /// Every series, ordered by label values.
@@ -24,6 +25,7 @@ package final class CounterFamily: Sendable {
 package final class CounterSeries: Sendable {
     /// `name="value",…` escaped for the exposition formats; empty without labels.
     package let labelText: [UInt8]
+    /// One cell: the value.
     package let cells: ShardedCells
     private let metric: String
     private let problems: MetricProblems
@@ -46,6 +48,7 @@ package final class CounterSeries: Sendable {
         cells.add(amount, toCell: 0)
     }
 
+    /// Counts a value that a counter cannot take.
     @inline(never)
     package func refuse() { problems.report(.invalidValue, metric: metric) }
 

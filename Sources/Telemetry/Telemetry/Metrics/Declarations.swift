@@ -1,5 +1,6 @@
 /// What every metric says of itself before it is ever updated: dashboards, alerts and docs refer to this value.
 package struct MetricDeclaration: Hashable, Sendable {
+    /// How the value behaves.
     package enum Kind: String, Hashable, Sendable { case counter, gauge, upDownCounter, histogram, info }
 
     package let name: String

@@ -22,6 +22,7 @@ package final class ExemplarTable: @unchecked Sendable {
 
     init(bucketCount: Int) { self.bucketCount = bucketCount }
 
+    /// Keeps a value as the exemplar of its bucket, unless the table is busy.
     package func offer(_ value: Double, _ context: SpanContext, bucket: Int) {
         guard !isBusy.exchange(true, ordering: .acquiring) else { return }
         // Most series never see a sampled trace: the storage is made with the first one.

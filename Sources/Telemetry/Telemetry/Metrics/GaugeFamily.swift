@@ -12,6 +12,7 @@ package final class GaugeFamily: Sendable {
 
     /// The series of these label values, in the order of the declaration. Look it up once and keep it.
     package func series(_ values: String...) -> GaugeSeries { table.series(values) }
+    /// The series of these label values, in the order of the declaration.
     package func series(_ values: [String]) -> GaugeSeries { table.series(values) }
 
     /// Every series, ordered by label values.
@@ -22,10 +23,12 @@ package final class GaugeFamily: Sendable {
 package final class GaugeSeries: Sendable {
     /// `name="value",…` escaped for the exposition formats; empty without labels.
     package let labelText: [UInt8]
+    /// The value, as the bits of a `Double`.
     package let bits = Atomic<UInt64>(0)
 
     init(labelText: [UInt8]) { self.labelText = labelText }
 
+    /// Sets the value.
     @inlinable @inline(__always)
     package func set(_ value: Double) { bits.store(value.bitPattern, ordering: .relaxed) }
 
@@ -41,5 +44,6 @@ package final class GaugeSeries: Sendable {
         }
     }
 
+    /// The value now.
     package var value: Double { Double(bitPattern: bits.load(ordering: .relaxed)) }
 }

@@ -24,6 +24,7 @@ package final class HistogramFamily: Sendable {
 
     /// The series of these label values, in the order of the declaration. Look it up once and keep it.
     package func series(_ values: String...) -> HistogramSeries { table.series(values) }
+    /// The series of these label values, in the order of the declaration.
     package func series(_ values: [String]) -> HistogramSeries { table.series(values) }
 
     /// Every series, ordered by label values.
@@ -37,7 +38,9 @@ package final class HistogramSeries: Sendable {
     package let labelText: [UInt8]
     /// Upper bounds, ascending, without `+Inf`.
     package let bounds: [Double]
+    /// The sum and the counts of the buckets.
     package let cells: ShardedCells
+    /// The last exemplar of each bucket.
     package let exemplars: ExemplarTable
     private let metric: String
     private let problems: MetricProblems
@@ -75,6 +78,7 @@ package final class HistogramSeries: Sendable {
         if let exemplar, exemplar.isSampled { exemplars.offer(value, exemplar, bucket: bucket) }
     }
 
+    /// Counts a value that a histogram cannot take.
     @inline(never)
     package func refuse() { problems.report(.invalidValue, metric: metric) }
 

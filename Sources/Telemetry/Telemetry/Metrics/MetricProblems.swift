@@ -44,5 +44,6 @@ package final class MetricProblems: Sendable {
         listener?(reason, metric)
     }
 
+    /// How often it happened.
     package func count(_ reason: Reason) -> UInt64 { state.withLock { $0.counts[reason] ?? 0 } }
 }

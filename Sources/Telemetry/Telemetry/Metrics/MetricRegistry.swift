@@ -9,6 +9,7 @@ package final class MetricRegistry: Sendable {
     /// Label sets of one metric; more of them share the overflow series.
     package static let maxSeriesPerMetric = 2_000
 
+    /// Shown by every registry.
     package static let misuse = Counter(
         "telemetry_metric_misuse_total", help: "Calls of the metrics API that were ignored, by reason.",
         labels: ["reason"])
@@ -54,7 +55,9 @@ package final class MetricRegistry: Sendable {
         return new
     }
 
+    /// Binds a declaration; binding the same one twice gives the same family.
     package func gauge(_ gauge: Gauge) -> GaugeFamily { bindGauge(gauge.declaration) }
+    /// Binds a declaration; binding the same one twice gives the same family.
     package func upDownCounter(_ counter: UpDownCounter) -> GaugeFamily { bindGauge(counter.declaration) }
 
     private func bindGauge(_ declaration: MetricDeclaration) -> GaugeFamily {
@@ -63,6 +66,7 @@ package final class MetricRegistry: Sendable {
         return new
     }
 
+    /// Binds a declaration; binding the same one twice gives the same family.
     package func histogram(_ histogram: Histogram) -> HistogramFamily {
         let new = HistogramFamily(histogram.declaration, problems: problems)
         if case .histogram(let family) = bind(.histogram(new)) { return family }
@@ -86,6 +90,7 @@ package final class MetricRegistry: Sendable {
 
     /// A constant fact about the service, as a series of value 1 (`target_info`, `build_info`).
     package func info(_ info: Info, _ values: String...) { observe(info.declaration, labels: values) { 1 } }
+    /// A constant fact about the service, as a series of value 1.
     package func info(_ info: Info, _ values: [String]) { observe(info.declaration, labels: values) { 1 } }
 
     private func observe(

@@ -8,15 +8,19 @@ package import Synchronization
 /// read-modify-write. Blocks are made at a thread's first update and live as long as the series.
 package struct ShardedCells: ~Copyable, @unchecked Sendable {
     // Safety (`@unchecked Sendable`): `slots` is immutable; what it points to is atomic.
+    /// 64 bits: a count, or the bits of a `Double`.
     package typealias Cell = Atomic<UInt64>
 
     /// Threads (by their ordinal) that write without a bus lock.
     package static let exclusiveThreads = 15
     private static let cacheLineBytes = 64
 
+    /// The blocks, by the ordinal of their thread; the last one is shared.
     package let slots: UnsafeMutablePointer<Atomic<UnsafeMutableRawPointer?>>
+    /// Cells of a block.
     package let cellCount: Int
 
+    /// Storage without any block yet.
     package init(cellCount: Int) {
         self.cellCount = cellCount
         slots = .allocate(capacity: Self.exclusiveThreads + 1)
@@ -38,6 +42,7 @@ package struct ShardedCells: ~Copyable, @unchecked Sendable {
         return makeBlock(slot)
     }
 
+    /// Makes the block of a slot, or finds the one that another thread has just made.
     @inline(never)
     package func makeBlock(_ slot: Int) -> UnsafeMutablePointer<Cell> {
         let size = max(1, (cellCount * 8 + Self.cacheLineBytes - 1) / Self.cacheLineBytes) * Self.cacheLineBytes
@@ -63,12 +68,14 @@ package struct ShardedCells: ~Copyable, @unchecked Sendable {
         }
     }
 
+    /// Adds to a cell that only the calling thread writes.
     @inlinable @inline(__always)
     package static func add(_ amount: Double, to block: UnsafeMutablePointer<Cell>, _ cell: Int) {
         let value = Double(bitPattern: block[cell].load(ordering: .relaxed)) + amount
         block[cell].store(value.bitPattern, ordering: .relaxed)
     }
 
+    /// Adds to a cell that several threads write.
     @inline(never)
     package static func addShared(_ amount: Double, to block: UnsafeMutablePointer<Cell>, _ cell: Int) {
         var old = block[cell].load(ordering: .relaxed)

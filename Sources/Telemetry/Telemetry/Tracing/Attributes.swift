@@ -25,6 +25,7 @@ extension AttributeKey: Hashable {
     package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 }
 
+/// The value of a span attribute or log field.
 package enum AttributeValue: Hashable, Sendable {
     case string(String)
     case int(Int)
@@ -42,6 +43,7 @@ extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByIntegerLitera
     package init(floatLiteral value: Double) { self = .double(value) }
 }
 
+/// A name with its value, on a span, an event, a link or a log line.
 package struct Attribute: Hashable, Sendable {
     package let key: AttributeKey
     package let value: AttributeValue

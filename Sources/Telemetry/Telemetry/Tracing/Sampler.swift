@@ -28,7 +28,9 @@ package struct Sampler: Sendable {
 
     private let rule: Rule
 
+    /// Every trace.
     package static let alwaysOn = Sampler(rule: .always)
+    /// No trace.
     package static let alwaysOff = Sampler(rule: .never)
 
     /// - Parameter ratio: the share of traces that are sampled, 0 to 1; outside it is clamped.

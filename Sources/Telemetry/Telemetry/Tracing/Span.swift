@@ -34,6 +34,7 @@ package struct SpanEvent: Sendable {
 /// Safety (`@unchecked Sendable`): changed only by its owner until `end()`, and by nobody after it.
 package final class Span: @unchecked Sendable {
     package let context: SpanContext
+    /// Whether anybody will see what is set; when not, setting does nothing.
     package let isRecording: Bool
     package let kind: SpanKind
     /// The parent's context, or nil at the root of a trace.
@@ -52,6 +53,7 @@ package final class Span: @unchecked Sendable {
     package let startWallNanoseconds: UInt64
     /// Since 1970 UTC; the start plus the monotonic duration. Zero until the end.
     package private(set) var endWallNanoseconds: UInt64 = 0
+    /// Whether `end()` was called.
     package private(set) var isEnded = false
 
     private let startMonotonicNanoseconds: UInt64
@@ -104,6 +106,7 @@ package final class Span: @unchecked Sendable {
     package func set(_ key: AttributeKey, _ value: String) { set(key, .string(value)) }
     package func set(_ key: AttributeKey, _ value: Int) { set(key, .int(value)) }
 
+    /// Gives the span another name, as soon as a better one is known (the route of a request).
     package func updateName(_ name: String) {
         guard isRecording, !isEnded else { return }
         self.name = SpanLimits.limited(name)
@@ -119,6 +122,7 @@ package final class Span: @unchecked Sendable {
         }
     }
 
+    /// Adds something that happened now.
     package func addEvent(_ name: String, _ attributes: [Attribute] = []) {
         guard isRecording, !isEnded else { return }
         guard events.count < SpanLimits.events else {
@@ -131,6 +135,7 @@ package final class Span: @unchecked Sendable {
                 attributes: Array(attributes.prefix(SpanLimits.nestedAttributes))))
     }
 
+    /// Links the span to another one.
     package func addLink(_ link: SpanLink) {
         guard isRecording, !isEnded else { return }
         if links.count < SpanLimits.links { links.append(link) } else { droppedLinks += 1 }

@@ -86,6 +86,7 @@ package protocol ErrorTypeProviding: Error {
 
 /// The `error.type` of any error (OpenTelemetry semantic conventions): low in cardinality, never its message.
 package enum ErrorType {
+    /// The error's own identifier, else the name of its type.
     package static func name(of error: any Error) -> String {
         if let error = error as? any ErrorTypeProviding { return error.errorType }
         return String(describing: type(of: error))

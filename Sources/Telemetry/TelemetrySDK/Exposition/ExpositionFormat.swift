@@ -6,6 +6,7 @@ package enum ExpositionFormat: Sendable {
     /// What is sent to whoever does not ask for anything that we know.
     package static let fallback = ExpositionFormat.prometheusText(version: "0.0.4")
 
+    /// The `Content-Type` of the body.
     package var contentType: String {
         switch self {
         case .prometheusText("0.0.4"): "text/plain; version=0.0.4; charset=utf-8"

@@ -14,6 +14,7 @@ package enum ProcessMetrics {
     static let startTime = Gauge(
         "process_start_time_seconds", unit: .seconds, help: "Start of the process since 1970 UTC.")
 
+    /// Shows the process in a registry; in one of a process, so that sums count it once.
     package static func register(in registry: MetricRegistry) {
         registry.observe(cpu) { cpuSeconds() }
         registry.observe(residentMemory) { memoryBytes().resident }

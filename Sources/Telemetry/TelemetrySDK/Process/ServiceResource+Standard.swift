@@ -3,6 +3,7 @@ package import Telemetry
 
 /// The version of this SDK, as `telemetry.sdk.version` and the User-Agent name it.
 package enum SDKVersion {
+    /// Semantic version.
     package static let current = "0.1.0"
 }
 
