@@ -256,8 +256,12 @@ private let echo: HTTPHandler = { request in
     }
 
     @Test func drainFinishesWhatIsUnderWay() async throws {
+        let isHandling = Atomic<Bool>(false)
+        let isDraining = Atomic<Bool>(false)
         let handler: HTTPHandler = { _ in
-            try await Task.sleep(nanoseconds: 200_000_000)
+            isHandling.store(true, ordering: .relaxed)
+            while !isDraining.load(ordering: .relaxed) { try await Task.sleep(nanoseconds: 1_000_000) }
+            try await Task.sleep(nanoseconds: 100_000_000)
             return HTTPResponse(body: .bytes(Array("done".utf8)))
         }
         try await withServer(handler: handler) { port, _, server in
@@ -266,7 +270,8 @@ private let echo: HTTPHandler = { request in
                 socket.send("GET / HTTP/1.1\r\nhost: x\r\n\r\n")
                 return socket.receive()
             }
-            try await Task.sleep(nanoseconds: 50_000_000)
+            while !isHandling.load(ordering: .relaxed) { try await Task.sleep(nanoseconds: 1_000_000) }
+            isDraining.store(true, ordering: .relaxed)
             await server.drain(timeoutSeconds: 5)
             let text = try await answer
             #expect(text.hasSuffix("done"))

@@ -14,26 +14,38 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     package let index: Int
 
     let uv: UnsafeMutablePointer<uv_loop_t> = .allocate(capacity: 1)
+    /// Where every connection of the loop receives: what arrived is used or copied before the next read.
+    let readBuffer: UnsafeMutableRawBufferPointer = .allocate(byteCount: EventLoop.readBufferBytes, alignment: 16)
     private let wake: UnsafeMutablePointer<uv_async_t> = .allocate(capacity: 1)
     private let prepare: UnsafeMutablePointer<uv_prepare_t> = .allocate(capacity: 1)
     private let check: UnsafeMutablePointer<uv_check_t> = .allocate(capacity: 1)
     private let idle: UnsafeMutablePointer<uv_idle_t> = .allocate(capacity: 1)
     private var thread: pthread_t = 0
 
-    /// Where every connection of the loop receives; its contents are valid during one callback.
-    let readBuffer: UnsafeMutableRawBufferPointer = .allocate(byteCount: 64 * 1024, alignment: 16)
-
     private var ready: [UnownedJob] = []
-    private var inbox = Inbox()
+    private var soon: [@Sendable () -> Void] = []
     private var isIdleRunning = false
+    private let inbox = Inbox()
+    /// The inbox's other half: the arrays change places, so that neither is allocated again.
+    private var takenJobs: [UnownedJob] = []
+    private var takenWork: [@Sendable () -> Void] = []
+    private var isClosedCleanly = false
 
     /// Jobs that one turn of the loop runs before sockets get their turn again.
     private static let jobsPerTurn = 4096
+    /// Bytes that one read takes at most.
+    package static let readBufferBytes = 64 * 1024
+    /// Turns that a stopping loop gives to what closes.
+    private static let closingTurns = 64
 
+    /// What other threads hand over.
     private final class Inbox: Sendable {
         struct Contents: ~Copyable {
             var jobs: [UnownedJob] = []
             var work: [@Sendable () -> Void] = []
+            var isStopping = false
+            /// The loop is gone: what comes now would never run, and waking it is not allowed.
+            var isClosed = false
         }
         let contents = Mutex(Contents())
     }
@@ -41,7 +53,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     /// Starts the thread. `EventLoopGroup` is the usual way to get loops.
     package init(index: Int) {
         self.index = index
-        uv_loop_init(uv)
+        let status = uv_loop_init(uv)
+        precondition(status == 0, "cannot make an event loop: \(uvMessage(status))")
         uv_async_init(uv, wake, onWake)
         uv_prepare_init(uv, prepare)
         uv_prepare_start(prepare, onPrepare)
@@ -49,6 +62,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         uv_check_start(check, onCheck)
         uv_idle_init(uv, idle)
         let me = Unmanaged.passUnretained(self).toOpaque()
+        uv.pointee.data = me
         wake.pointee.data = me
         prepare.pointee.data = me
         check.pointee.data = me
@@ -59,6 +73,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     }
 
     deinit {
+        // A name look-up that never came back may still refer to the loop: then its memory stays.
+        guard isClosedCleanly else { return }
         wake.deallocate()
         prepare.deallocate()
         check.deallocate()
@@ -93,15 +109,32 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         if isCurrent {
             ready.append(job)
         } else {
-            inbox.contents.withLock { $0.jobs.append(job) }
-            uv_async_send(wake)
+            inbox.contents.withLock { contents in
+                guard !contents.isClosed else { return }
+                let wakes = contents.jobs.isEmpty && contents.work.isEmpty
+                contents.jobs.append(job)
+                if wakes { uv_async_send(wake) }
+            }
         }
     }
 
     /// Runs `work` on the loop: soon, never within this call. Any thread.
     package func execute(_ work: @escaping @Sendable () -> Void) {
-        inbox.contents.withLock { $0.work.append(work) }
-        uv_async_send(wake)
+        if isCurrent {
+            soon.append(work)
+        } else {
+            inbox.contents.withLock { contents in
+                guard !contents.isClosed else { return }
+                let wakes = contents.jobs.isEmpty && contents.work.isEmpty
+                contents.work.append(work)
+                if wakes { uv_async_send(wake) }
+            }
+        }
+    }
+
+    /// Runs `work` on the loop: within this call on the loop's own thread, soon from any other.
+    package func perform(_ work: @escaping @Sendable () -> Void) {
+        if isCurrent { work() } else { execute(work) }
     }
 
     /// Starts a task that runs on this loop. On the loop's own thread it runs at once, up to its first suspension.
@@ -111,9 +144,10 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         return Task(executorPreference: self) { await operation() }
     }
 
-    /// Runs `body` on this loop and waits for its result. Any thread. The caller's task-local values and its
-    /// cancellation reach `body`.
+    /// Runs `body` on this loop and waits for its result; cancelling the caller cancels it. Any thread; at once when
+    /// the caller is on this loop already.
     package func run<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        if isCurrent { return try await body() }
         let task = Task(executorPreference: self) { try await body() }
         return try await withTaskCancellationHandler {
             try await task.value
@@ -122,66 +156,94 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
         }
     }
 
-    /// Suspends the current task without holding a thread. Ends early, throwing, when the task is cancelled.
-    /// - Parameter milliseconds: zero or more.
-    package func sleep(milliseconds: UInt64) async throws {
-        try await Task.sleep(nanoseconds: milliseconds * 1_000_000)
-    }
-
     // MARK: The turn of the loop
 
     fileprivate func runOnThread() {
         vitrine_set_current_loop(Unmanaged.passUnretained(self).toOpaque())
         vitrine_set_thread_name("loop-\(index)")
+        Self.blockBrokenPipeSignal()
         uv_run(uv, UV_RUN_DEFAULT)
+        finish()
         vitrine_set_current_loop(nil)
     }
 
+    /// libuv writes with `write(2)`: on a socket that the peer closed, that must be an error, not the end of the
+    /// process.
+    private static func blockBrokenPipeSignal() {
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, SIGPIPE)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
     fileprivate func takeInbox() {
-        let (jobs, work) = inbox.contents.withLock { contents in
-            let taken = (contents.jobs, contents.work)
-            contents.jobs = []
-            contents.work = []
-            return taken
+        inbox.contents.withLock { contents in
+            swap(&contents.jobs, &takenJobs)
+            swap(&contents.work, &takenWork)
         }
-        ready.append(contentsOf: jobs)
-        for item in work { item() }
+        ready.append(contentsOf: takenJobs)
+        soon.append(contentsOf: takenWork)
+        takenJobs.removeAll(keepingCapacity: true)
+        takenWork.removeAll(keepingCapacity: true)
     }
 
     /// Runs what is ready. Before and after every poll, so that nothing waits while the loop sleeps.
     fileprivate func drain() {
-        let executor = asUnownedTaskExecutor()
-        var next = 0
-        while next < ready.count, next < Self.jobsPerTurn {
-            let job = ready[next]
-            next += 1
-            job.runSynchronously(on: executor)
+        if !soon.isEmpty {
+            let work = soon
+            soon = []
+            for item in work { item() }
         }
-        ready.removeSubrange(..<next)
-        // A handle that is always due keeps the poll from sleeping while jobs are left.
-        if ready.isEmpty, isIdleRunning {
-            uv_idle_stop(idle)
-            isIdleRunning = false
-        } else if !ready.isEmpty, !isIdleRunning {
-            uv_idle_start(idle, onIdle)
-            isIdleRunning = true
+        if !ready.isEmpty {
+            let executor = asUnownedTaskExecutor()
+            var next = 0
+            while next < ready.count, next < Self.jobsPerTurn {
+                let job = ready[next]
+                next += 1
+                job.runSynchronously(on: executor)
+            }
+            ready.removeSubrange(..<next)
+        }
+        // A handle that is always due keeps the poll from sleeping while something is left.
+        let isWorkLeft = !ready.isEmpty || !soon.isEmpty
+        if isWorkLeft != isIdleRunning {
+            isIdleRunning = isWorkLeft
+            if isWorkLeft { uv_idle_start(idle, onIdle) } else { uv_idle_stop(idle) }
         }
     }
 
+    // MARK: The end
+
     /// Stops the thread and waits for it. Handles that are still open are closed; tasks that are suspended on this
-    /// loop never resume, so components stop first. Not from the loop itself.
+    /// loop never resume, so components stop first. Not from the loop itself; again, this does nothing.
     package func shutdown() {
         precondition(!isCurrent, "an event loop cannot join itself")
-        execute { [self] in
-            uv_walk(uv, closeHandle, nil)
-            uv_stop(uv)
+        let isFirst = inbox.contents.withLock { contents in
+            defer { contents.isStopping = true }
+            return !contents.isStopping
         }
+        guard isFirst else { return }
+        execute { [self] in uv_stop(uv) }
         pthread_join(thread, nil)
     }
 
-    fileprivate func finish() {
+    /// Closes what components left open, and lets whoever waits for it run once more.
+    private func finish() {
+        for _ in 0..<Self.closingTurns {
+            var closed = 0
+            withUnsafeMutablePointer(to: &closed) { uv_walk(uv, closeOwner, $0) }
+            uv_run(uv, UV_RUN_NOWAIT)
+            takeInbox()
+            drain()
+            if closed == 0, !isIdleRunning, uv.pointee.active_reqs.count == 0 { break }
+        }
+        inbox.contents.withLock { $0.isClosed = true }
+        uv_close(wake.asHandle, nil)
+        uv_close(prepare.asHandle, nil)
+        uv_close(check.asHandle, nil)
+        uv_close(idle.asHandle, nil)
         uv_run(uv, UV_RUN_NOWAIT)
-        uv_loop_close(uv)
+        isClosedCleanly = uv_loop_close(uv) == 0
     }
 }
 
@@ -189,9 +251,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
 
 private func runLoop(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
-    let loop = Unmanaged<EventLoop>.fromOpaque(argument).takeRetainedValue()
-    loop.runOnThread()
-    loop.finish()
+    Unmanaged<EventLoop>.fromOpaque(argument).takeRetainedValue().runOnThread()
     return nil
 }
 
@@ -203,6 +263,16 @@ private func onWake(_ handle: UnsafeMutablePointer<uv_async_t>?) { loop(handle?.
 private func onPrepare(_ handle: UnsafeMutablePointer<uv_prepare_t>?) { loop(handle?.pointee.data)?.drain() }
 private func onCheck(_ handle: UnsafeMutablePointer<uv_check_t>?) { loop(handle?.pointee.data)?.drain() }
 private func onIdle(_ handle: UnsafeMutablePointer<uv_idle_t>?) {}
-private func closeHandle(_ handle: UnsafeMutablePointer<uv_handle_t>?, _ argument: UnsafeMutableRawPointer?) {
-    if let handle, uv_is_closing(handle) == 0 { uv_close(handle, nil) }
+
+private func closeOwner(_ handle: UnsafeMutablePointer<uv_handle_t>?, _ argument: UnsafeMutableRawPointer?) {
+    guard let handle, uv_is_closing(handle) == 0, let data = handle.pointee.data else { return }
+    switch handle.pointee.type {
+    case UV_TIMER, UV_POLL, UV_TCP:
+        argument?.assumingMemoryBound(to: Int.self).pointee += 1
+        Unmanaged<LoopHandle>.fromOpaque(data).takeUnretainedValue().close()
+    default: break
+    }
 }
+
+/// The words of a libuv error code.
+func uvMessage(_ code: Int32) -> String { uv_strerror(code).map { String(cString: $0) } ?? "error \(code)" }

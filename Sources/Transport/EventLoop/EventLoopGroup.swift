@@ -14,10 +14,13 @@ package final class EventLoopGroup: Sendable {
 
     /// The caller's own loop if it is on one of these, else the loops in turn.
     package func next() -> EventLoop {
-        if let current = EventLoop.current, loops.contains(where: { $0 === current }) { return current }
+        if let current = EventLoop.current, owns(current) { return current }
         let number = turn.wrappingAdd(1, ordering: .relaxed).newValue
         return loops[Int(UInt(bitPattern: number) % UInt(loops.count))]
     }
+
+    /// Whether the loop is one of these.
+    package func owns(_ loop: EventLoop) -> Bool { loop.index < loops.count && loops[loop.index] === loop }
 
     /// Stops and joins every loop.
     package func shutdown() { for loop in loops { loop.shutdown() } }

@@ -1,7 +1,7 @@
 internal import CLibUV
 
 /// Watches a socket that a C library owns (libpq, hiredis) for readiness. Confined to its loop.
-package final class FileDescriptorWatcher {
+package final class FileDescriptorWatcher: LoopHandle {
     package struct Events: OptionSet, Sendable {
         package let rawValue: Int32
         package init(rawValue: Int32) { self.rawValue = rawValue }
@@ -17,9 +17,14 @@ package final class FileDescriptorWatcher {
     package init(loop: EventLoop, descriptor: Int32, action: @escaping (Events) -> Void) {
         loop.preconditionInLoop()
         self.action = action
-        let handle = UnsafeMutablePointer<uv_poll_t>.allocate(capacity: 1)
-        uv_poll_init(loop.uv, handle, descriptor)
-        handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        super.init()
+        let handle = makeHandle(uv_poll_t.self)
+        // A descriptor that cannot be polled is the library's bug: its own next call reports it.
+        guard uv_poll_init(loop.uv, handle, descriptor) == 0 else {
+            UnsafeMutableRawPointer(handle).deallocate()
+            return
+        }
+        handle.pointee.data = Unmanaged.passUnretained(self as LoopHandle).toOpaque()
         self.handle = handle
     }
 
@@ -33,21 +38,18 @@ package final class FileDescriptorWatcher {
     }
 
     /// Ends the watching for good; the descriptor itself stays open. Call before the library closes it.
-    package func close() {
+    package override func close() {
         guard let handle else { return }
         self.handle = nil
         uv_poll_stop(handle)
-        handle.pointee.data = nil
-        UnsafeMutableRawPointer(handle).withMemoryRebound(to: uv_handle_t.self, capacity: 1) {
-            uv_close($0, freePoll)
-        }
+        dispose(handle)
     }
 }
 
 private func onReady(_ handle: UnsafeMutablePointer<uv_poll_t>?, _ status: Int32, _ events: Int32) {
     guard let data = handle?.pointee.data else { return }
-    let watcher = Unmanaged<FileDescriptorWatcher>.fromOpaque(data).takeUnretainedValue()
+    // Safety: only `FileDescriptorWatcher` starts polling with this callback.
+    let watcher = unsafeDowncast(
+        Unmanaged<LoopHandle>.fromOpaque(data).takeUnretainedValue(), to: FileDescriptorWatcher.self)
     watcher.action(status < 0 ? [.readable, .writable] : .init(rawValue: events))
 }
-
-private func freePoll(_ handle: UnsafeMutablePointer<uv_handle_t>?) { handle?.deallocate() }

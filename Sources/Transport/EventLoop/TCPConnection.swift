@@ -1,308 +1,297 @@
 internal import CLibUV
 internal import Glibc
 
-/// Hears what happens on a `TCPConnection`. Called on the loop's thread.
+/// Who a connection tells what happens to it. Every call comes on the loop's thread, never from within a call to the
+/// connection itself.
 package protocol TCPConnectionDelegate: AnyObject {
-    /// Bytes arrived; they are valid during the call only.
-    func received(_ bytes: UnsafeRawBufferPointer)
-    /// The peer sends no more; it may still read.
-    func receivedEnd()
-    /// Everything that was queued has left for the kernel.
-    func drained()
-    /// The connection is gone, for any reason. Called once, last.
-    func closed()
+    /// Bytes came; they are valid during the call only.
+    func connection(_ connection: TCPConnection, received bytes: UnsafeRawBufferPointer)
+    /// The peer will send no more; it may still read.
+    func connectionReachedEnd(_ connection: TCPConnection)
+    /// What was queued has gone, or fell to the low-water mark.
+    func connectionDrained(_ connection: TCPConnection)
+    /// The last call: closed by us, or by `error`.
+    func connectionClosed(_ connection: TCPConnection, error: TCPError?)
 }
 
-/// One TCP connection of one event loop: reads are pushed to the delegate, writes go out at once when the socket
-/// takes them and are queued otherwise. The owner bounds the queue by watching `queuedBytes`.
-package final class TCPConnection {
+/// A TCP connection confined to its loop. Writes go to the socket at once, and only what it does not take is queued.
+///
+/// Safety (`@unchecked Sendable`): touched on the loop's thread only.
+package final class TCPConnection: LoopHandle, @unchecked Sendable {
     package let loop: EventLoop
-    package weak var delegate: (any TCPConnectionDelegate)?
-    private var handle: UnsafeMutablePointer<uv_tcp_t>?
-    private var isReading = false
-    private var isEnding = false
-    /// Bytes that wait for the peer to read.
-    package private(set) var queuedBytes = 0
+    /// Kept until `connectionClosed`.
+    package var delegate: (any TCPConnectionDelegate)?
 
-    fileprivate init(loop: EventLoop) {
-        loop.preconditionInLoop()
+    private let handle: UnsafeMutablePointer<uv_tcp_t>
+    /// Whether `close` was called or the connection failed: it neither reads nor writes any more.
+    package private(set) var isClosed = false
+    package private(set) var isReading = false
+    /// Bytes that were written and that the socket did not take yet.
+    package private(set) var queuedBytes = 0
+    private var closesWhenDrained = false
+    private var failure: TCPError?
+
+    /// Queued bytes above which a producer should wait for `connectionDrained`.
+    package static let highWaterBytes = 64 * 1024
+    /// Queued bytes at which it may go on.
+    package static let lowWaterBytes = 16 * 1024
+    private static let keepAliveSeconds: UInt32 = 60
+
+    /// A socket that is neither connected nor accepted yet.
+    init?(loop: EventLoop) {
         self.loop = loop
-        let handle = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
-        uv_tcp_init(loop.uv, handle)
-        // Released when libuv has closed the handle.
-        handle.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        self.handle = handle
+        handle = makeHandle(uv_tcp_t.self)
+        super.init()
+        guard uv_tcp_init(loop.uv, handle) == 0 else {
+            UnsafeMutableRawPointer(handle).deallocate()
+            return nil
+        }
+        // Released by `onClose`, which libuv calls exactly once.
+        handle.pointee.data = Unmanaged.passRetained(self as LoopHandle).toOpaque()
     }
 
-    package var isOpen: Bool { handle != nil }
-
-    /// The peer's IP address, without its port; empty when it is already gone.
-    package var peerAddress: String {
-        guard let handle else { return "" }
-        var storage = sockaddr_storage()
-        var length = Int32(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-                guard uv_tcp_getpeername(handle, address, &length) == 0 else { return "" }
-                var text = [CChar](repeating: 0, count: 64)
-                guard uv_ip_name(address, &text, text.count) == 0 else { return "" }
-                return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            }
+    /// Takes the next connection of a listener. Its options come from the listening socket.
+    static func accepting(from listener: UnsafeMutablePointer<uv_tcp_t>, loop: EventLoop) -> TCPConnection? {
+        guard let connection = TCPConnection(loop: loop) else { return nil }
+        guard uv_accept(listener.asStream, connection.handle.asStream) == 0 else {
+            connection.close()
+            return nil
         }
+        return connection
+    }
+
+    // MARK: Addresses and options
+
+    /// The other end, or nil when the connection is gone.
+    package var peer: SocketAddress? { address(uv_tcp_getpeername) }
+    /// This end, or nil when the connection is gone.
+    package var local: SocketAddress? { address(uv_tcp_getsockname) }
+
+    private func address(
+        _ get: (UnsafePointer<uv_tcp_t>?, UnsafeMutablePointer<sockaddr>?, UnsafeMutablePointer<Int32>?) -> Int32
+    ) -> SocketAddress? {
+        guard !isClosed else { return nil }
+        var storage = sockaddr_storage()
+        var size = Int32(MemoryLayout<sockaddr_storage>.size)
+        let status = withUnsafeMutablePointer(to: &storage) { pointer in
+            get(handle, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), &size)
+        }
+        return status == 0 ? SocketAddress(storage) : nil
+    }
+
+    func setOptions() {
+        uv_tcp_nodelay(handle, 1)
+        uv_tcp_keepalive(handle, 1, Self.keepAliveSeconds)
     }
 
     // MARK: Reading
 
+    /// Bytes go to the delegate from the next turn on.
     package func startReading() {
-        guard let handle, !isReading else { return }
+        guard !isReading, !isClosed else { return }
         isReading = true
-        uv_read_start(stream(handle), onAllocate, onRead)
+        let status = uv_read_start(handle.asStream, onAllocate, onRead)
+        // `UV_EALREADY` cannot be: `isReading` says so. Anything else means that the socket is broken.
+        if status != 0 { fail(status, "read") }
     }
 
-    /// Leaves what arrives in the kernel, whose window then slows the peer down.
-    package func pauseReading() {
-        guard let handle, isReading else { return }
+    /// No bytes come until reading starts again: the peer feels the back-pressure.
+    package func stopReading() {
+        guard isReading, !isClosed else { return }
         isReading = false
-        uv_read_stop(stream(handle))
+        uv_read_stop(handle.asStream)
     }
 
-    fileprivate func received(count: Int, _ base: UnsafeMutablePointer<CChar>?) {
-        if count > 0, let base {
-            delegate?.received(UnsafeRawBufferPointer(start: base, count: count))
+    fileprivate func received(_ count: Int) {
+        if count > 0 {
+            delegate?.connection(
+                self, received: UnsafeRawBufferPointer(start: loop.readBuffer.baseAddress, count: count))
         } else if count == Int(UV_EOF.rawValue) {
-            pauseReading()
-            delegate?.receivedEnd()
+            isReading = false
+            delegate?.connectionReachedEnd(self)
         } else if count < 0 {
-            close()
+            fail(Int32(truncatingIfNeeded: count), "read")
         }
+    }
+
+    /// Whether something, be it the end, waits to be read. One system call: for the moment before a connection that
+    /// idled is used again.
+    package var hasUnreadInput: Bool {
+        guard !isClosed, let descriptor else { return true }
+        var byte: UInt8 = 0
+        while true {
+            let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+            if count >= 0 { return true }
+            if errno != EINTR { return errno != EAGAIN }
+        }
+    }
+
+    private var descriptor: Int32? {
+        var descriptor: Int32 = -1
+        return uv_fileno(handle.asHandle, &descriptor) == 0 ? descriptor : nil
     }
 
     // MARK: Writing
 
-    /// Sends bytes: what the socket does not take now is copied and queued.
-    package func write(_ bytes: UnsafeRawBufferPointer) {
-        guard let handle, !isEnding, let base = bytes.baseAddress, !bytes.isEmpty else { return }
+    /// Whether so much is queued that a producer should wait for `connectionDrained`.
+    package var isCongested: Bool { queuedBytes > Self.highWaterBytes }
+
+    /// The part of the queue that the kernel has not taken; it shrinks while the peer reads.
+    package var unsentBytes: Int { Int(clamping: uv_stream_get_write_queue_size(handle.asStream)) }
+
+    /// Writes one buffer after the other. A failure closes the connection and is told to the delegate.
+    package func write(
+        _ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) {
+        guard !isClosed, bytes.count + more.count > 0 else { return }
         var sent = 0
         if queuedBytes == 0 {
-            // libuv only reads from the buffer.
-            var buffer = uv_buf_init(
-                UnsafeMutableRawPointer(mutating: base).assumingMemoryBound(to: CChar.self), UInt32(bytes.count))
-            let result = uv_try_write(stream(handle), &buffer, 1)
-            if result >= 0 {
-                sent = Int(result)
-            } else if result != UV_EAGAIN.rawValue {
-                close()
-                return
+            let status = tryWrite(bytes, more)
+            if status >= 0 {
+                sent = Int(status)
+            } else if status != UV_EAGAIN.rawValue {
+                return fail(status, "write")
             }
-            if sent == bytes.count { return }
+            if sent == bytes.count + more.count { return }
         }
-        let rest = bytes.count - sent
-        let request = WriteRequest(connection: self, copying: UnsafeRawBufferPointer(start: base + sent, count: rest))
-        queuedBytes += rest
-        request.start(stream(handle))
+        queue(bytes, more, after: sent)
     }
 
-    fileprivate func wrote(count: Int, status: Int32) {
+    private func tryWrite(_ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer) -> Int32 {
+        // Safety: libuv reads what it is given to write, though its type says otherwise.
+        if more.isEmpty {
+            var buffer = uv_buf_t(
+                base: UnsafeMutablePointer(mutating: bytes.baseAddress?.assumingMemoryBound(to: CChar.self)),
+                len: bytes.count)
+            return uv_try_write(handle.asStream, &buffer, 1)
+        }
+        var buffers = (
+            uv_buf_t(
+                base: UnsafeMutablePointer(mutating: bytes.baseAddress?.assumingMemoryBound(to: CChar.self)),
+                len: bytes.count),
+            uv_buf_t(
+                base: UnsafeMutablePointer(mutating: more.baseAddress?.assumingMemoryBound(to: CChar.self)),
+                len: more.count)
+        )
+        return withUnsafeBytes(of: &buffers) { raw in
+            uv_try_write(handle.asStream, raw.baseAddress?.assumingMemoryBound(to: uv_buf_t.self), 2)
+        }
+    }
+
+    /// Copies what is left behind a write request; `onWritten` frees both.
+    private func queue(_ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer, after sent: Int) {
+        let count = bytes.count + more.count - sent
+        let header = MemoryLayout<uv_write_t>.stride
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: header + count, alignment: MemoryLayout<uv_write_t>.alignment)
+        let request = block.initializeMemory(as: uv_write_t.self, to: uv_write_t())
+        let payload = UnsafeMutableRawBufferPointer(start: block + header, count: count)
+        if sent < bytes.count {
+            payload.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[sent...]))
+            UnsafeMutableRawBufferPointer(rebasing: payload[(bytes.count - sent)...]).copyMemory(from: more)
+        } else {
+            payload.copyMemory(from: UnsafeRawBufferPointer(rebasing: more[(sent - bytes.count)...]))
+        }
+        request.pointee.data = UnsafeMutableRawPointer(bitPattern: count)
+        var buffer = uv_buf_t(base: (block + header).assumingMemoryBound(to: CChar.self), len: count)
+        let status = uv_write(request, handle.asStream, &buffer, 1, onWritten)
+        if status == 0 {
+            queuedBytes += count
+        } else {
+            block.deallocate()
+            fail(status, "write")
+        }
+    }
+
+    fileprivate func written(_ count: Int, _ status: Int32) {
+        let before = queuedBytes
         queuedBytes -= count
-        if status < 0 {
-            close()
-        } else if queuedBytes == 0 {
-            delegate?.drained()
+        guard !isClosed else { return }
+        if status < 0 { return fail(status, "write") }
+        if queuedBytes == 0, closesWhenDrained { return close() }
+        if queuedBytes == 0 || (before > Self.lowWaterBytes && queuedBytes <= Self.lowWaterBytes) {
+            delegate?.connectionDrained(self)
         }
     }
 
-    /// Sends what is queued, then tells the peer that nothing more comes.
-    package func endWriting() {
-        guard let handle, !isEnding else { return }
-        isEnding = true
+    // MARK: The end
+
+    /// Tells the peer, after everything queued, that no more will come; reading goes on.
+    package func shutdownWriting() {
+        guard !isClosed else { return }
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
-        if uv_shutdown(request, stream(handle), onShutdown) != 0 {
-            request.deallocate()
-            close()
-        }
+        request.initialize(to: uv_shutdown_t())
+        if uv_shutdown(request, handle.asStream, onShutdown) != 0 { request.deallocate() }
     }
 
-    /// Closes at once; queued bytes are lost.
-    package func close() {
-        guard let handle else { return }
-        self.handle = nil
+    /// Closes once everything queued has been sent.
+    package func closeWhenDrained() {
+        if queuedBytes == 0 { close() } else { closesWhenDrained = true }
+    }
+
+    /// Closes at once; what is queued is lost. The delegate hears of it in this turn of the loop, after this call.
+    package override func close() {
+        guard !isClosed else { return }
+        isClosed = true
         isReading = false
-        UnsafeMutableRawPointer(handle).withMemoryRebound(to: uv_handle_t.self, capacity: 1) {
-            if uv_is_closing($0) == 0 { uv_close($0, onClosed) }
-        }
+        uv_close(handle.asHandle, onClose)
     }
 
-    fileprivate func didClose() {
-        let delegate = delegate
+    func fail(_ status: Int32, _ what: String) {
+        guard !isClosed else { return }
+        failure = TCPError(status, what)
+        close()
+    }
+
+    fileprivate func closed() {
+        let delegate = self.delegate
         self.delegate = nil
-        delegate?.closed()
+        UnsafeMutableRawPointer(handle).deallocate()
+        delegate?.connectionClosed(self, error: failure)
     }
 
-    // MARK: Making connections
+    // MARK: Connecting
 
-    /// Takes a connection from a listener; nil when it is already gone.
-    static func accept(from listener: UnsafeMutablePointer<uv_stream_t>, loop: EventLoop) -> TCPConnection? {
-        let connection = TCPConnection(loop: loop)
-        guard let handle = connection.handle, uv_accept(listener, connection.stream(handle)) == 0 else {
-            connection.close()
-            return nil
-        }
-        uv_tcp_nodelay(handle, 1)
-        return connection
-    }
-
-    /// Connects to an IP address.
-    /// - Parameter timeoutMilliseconds: after which the attempt is given up.
-    /// - Throws: `TCPError`.
-    package static func connect(
-        address: String, port: Int, loop: EventLoop, timeoutMilliseconds: Int
-    ) async throws -> TCPConnection {
-        loop.preconditionInLoop()
-        let connection = TCPConnection(loop: loop)
-        do {
-            // Safety: the connection stays on its loop; the continuation only brings the task back to it.
-            nonisolated(unsafe) let unsafeConnection = connection
-            try await withCheckedThrowingContinuation { continuation in
-                unsafeConnection.startConnecting(address, port, timeoutMilliseconds, continuation)
-            }
-            return connection
-        } catch {
-            connection.close()
-            throw error
-        }
-    }
-
-    private func startConnecting(
-        _ address: String, _ port: Int, _ timeoutMilliseconds: Int, _ continuation: CheckedContinuation<Void, any Error>
-    ) {
-        guard let handle else { return continuation.resume(throwing: TCPError("the connection is closed")) }
-        var storage = sockaddr_storage()
-        let request = ConnectRequest(continuation)
-        let result = withUnsafeMutablePointer(to: &storage) { pointer -> Int32 in
-            let parsed = pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                uv_ip4_addr(address, Int32(port), $0)
-            }
-            if parsed != 0 {
-                let parsed6 = pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
-                    uv_ip6_addr(address, Int32(port), $0)
-                }
-                if parsed6 != 0 { return parsed6 }
-            }
-            return pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { request.start(handle, $0) }
-        }
-        guard result == 0 else { return request.finish(TCPError(code: result)) }
-        uv_tcp_nodelay(handle, 1)
-        request.timer = loop.schedule(afterMilliseconds: UInt64(timeoutMilliseconds)) { [weak self] in
-            request.finish(TCPError("no connection after \(timeoutMilliseconds) ms"))
-            self?.close()
-        }
-    }
-
-    fileprivate func stream(_ handle: UnsafeMutablePointer<uv_tcp_t>) -> UnsafeMutablePointer<uv_stream_t> {
-        UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
-    }
-}
-
-/// A socket operation failed; the text is libuv's.
-package struct TCPError: Error, Sendable, CustomStringConvertible {
-    package let description: String
-    package init(_ description: String) { self.description = description }
-    init(code: Int32) { description = String(cString: uv_strerror(code)) }
-}
-
-// MARK: - Requests of libuv
-
-/// A queued write with the copy of its bytes.
-private final class WriteRequest {
-    private let connection: TCPConnection
-    private let bytes: UnsafeMutableRawBufferPointer
-    private let request: UnsafeMutablePointer<uv_write_t> = .allocate(capacity: 1)
-
-    init(connection: TCPConnection, copying source: UnsafeRawBufferPointer) {
-        self.connection = connection
-        bytes = .allocate(byteCount: source.count, alignment: 1)
-        bytes.copyMemory(from: source)
-    }
-
-    deinit {
-        bytes.deallocate()
-        request.deallocate()
-    }
-
-    func start(_ stream: UnsafeMutablePointer<uv_stream_t>) {
-        // Released by the callback, which libuv calls exactly once when it accepted the request.
-        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        var buffer = uv_buf_init(bytes.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(bytes.count))
-        let result = uv_write(request, stream, &buffer, 1, onWritten)
-        if result != 0 {
-            Unmanaged.passUnretained(self).release()
-            finish(result)
-        }
-    }
-
-    func finish(_ status: Int32) { connection.wrote(count: bytes.count, status: status) }
-}
-
-private final class ConnectRequest {
-    private var continuation: CheckedContinuation<Void, any Error>?
-    private let request: UnsafeMutablePointer<uv_connect_t> = .allocate(capacity: 1)
-    var timer: LoopTimer?
-
-    init(_ continuation: CheckedContinuation<Void, any Error>) { self.continuation = continuation }
-    deinit { request.deallocate() }
-
-    func start(_ handle: UnsafeMutablePointer<uv_tcp_t>, _ address: UnsafePointer<sockaddr>) -> Int32 {
-        request.pointee.data = Unmanaged.passRetained(self).toOpaque()
-        let result = uv_tcp_connect(request, handle, address, onConnected)
-        if result != 0 { Unmanaged.passUnretained(self).release() }
-        return result
-    }
-
-    func finish(_ error: TCPError?) {
-        timer?.cancel()
-        timer = nil
-        guard let continuation else { return }
-        self.continuation = nil
-        if let error { continuation.resume(throwing: error) } else { continuation.resume() }
+    func startConnecting(to address: SocketAddress, _ request: UnsafeMutablePointer<uv_connect_t>) -> Int32 {
+        address.withAddress { uv_tcp_connect(request, handle, $0, onConnect) }
     }
 }
 
 // MARK: - Callbacks of libuv
 
-private func connection(_ data: UnsafeMutableRawPointer?) -> TCPConnection? {
-    data.map { Unmanaged<TCPConnection>.fromOpaque($0).takeUnretainedValue() }
+@inline(__always)
+private func connection(_ stream: UnsafeMutablePointer<uv_stream_t>?) -> TCPConnection? {
+    guard let data = stream?.pointee.data else { return nil }
+    // Safety: these callbacks are given for streams of `TCPConnection` only.
+    return unsafeDowncast(Unmanaged<LoopHandle>.fromOpaque(data).takeUnretainedValue(), to: TCPConnection.self)
 }
 
 private func onAllocate(
     _ handle: UnsafeMutablePointer<uv_handle_t>?, _ suggested: Int, _ buffer: UnsafeMutablePointer<uv_buf_t>?
 ) {
-    guard let loop = connection(handle?.pointee.data)?.loop else { return }
-    buffer?.pointee = uv_buf_init(
-        loop.readBuffer.baseAddress?.assumingMemoryBound(to: CChar.self), UInt32(loop.readBuffer.count))
+    guard let data = handle?.pointee.loop.pointee.data, let buffer else { return }
+    let memory = Unmanaged<EventLoop>.fromOpaque(data)._withUnsafeGuaranteedRef { $0.readBuffer }
+    buffer.pointee.base = memory.baseAddress?.assumingMemoryBound(to: CChar.self)
+    buffer.pointee.len = memory.count
 }
 
-private func onRead(
-    _ stream: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _ buffer: UnsafePointer<uv_buf_t>?
-) {
-    guard count != 0 else { return }
-    connection(stream?.pointee.data)?.received(count: count, buffer?.pointee.base)
+private func onRead(_ stream: UnsafeMutablePointer<uv_stream_t>?, _ count: Int, _ buffer: UnsafePointer<uv_buf_t>?) {
+    connection(stream)?.received(count)
 }
 
 private func onWritten(_ request: UnsafeMutablePointer<uv_write_t>?, _ status: Int32) {
-    guard let data = request?.pointee.data else { return }
-    Unmanaged<WriteRequest>.fromOpaque(data).takeRetainedValue().finish(status)
-}
-
-private func onConnected(_ request: UnsafeMutablePointer<uv_connect_t>?, _ status: Int32) {
-    guard let data = request?.pointee.data else { return }
-    Unmanaged<ConnectRequest>.fromOpaque(data).takeRetainedValue().finish(status == 0 ? nil : TCPError(code: status))
+    guard let request else { return }
+    let count = Int(bitPattern: request.pointee.data)
+    let owner = connection(request.pointee.handle)
+    UnsafeMutableRawPointer(request).deallocate()
+    owner?.written(count, status)
 }
 
 private func onShutdown(_ request: UnsafeMutablePointer<uv_shutdown_t>?, _ status: Int32) { request?.deallocate() }
 
-private func onClosed(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
-    guard let handle, let data = handle.pointee.data else { return }
-    let connection = Unmanaged<TCPConnection>.fromOpaque(data).takeRetainedValue()
-    handle.deallocate()
-    connection.didClose()
+private func onClose(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
+    guard let data = handle?.pointee.data else { return }
+    // Safety: given for connections only; balances the retain of `init`.
+    let owner = Unmanaged<LoopHandle>.fromOpaque(data).takeRetainedValue()
+    unsafeDowncast(owner, to: TCPConnection.self).closed()
 }

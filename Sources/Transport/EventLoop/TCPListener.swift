@@ -1,39 +1,42 @@
 internal import CLibUV
 internal import Glibc
 
-/// Accepts connections of one port on one event loop; several loops may listen on the same port, and the kernel
-/// spreads connections among them (`SO_REUSEPORT`).
-package final class TCPListener {
-    package let loop: EventLoop
-    /// The port that is bound.
-    package private(set) var port = 0
+/// A listening socket of one loop. Several loops may listen on the same port: the kernel spreads connections over
+/// them (`SO_REUSEPORT`).
+///
+/// Safety (`@unchecked Sendable`): touched on the loop's thread only.
+package final class TCPListener: LoopHandle, @unchecked Sendable {
+    private let loop: EventLoop
     private var handle: UnsafeMutablePointer<uv_tcp_t>?
-    fileprivate let accepted: (TCPConnection) -> Void
+    private let accepted: (TCPConnection) -> Void
+    private var isPaused = false
+    private var hasWaiting = false
+    /// The address that is bound, with its port.
+    package private(set) var address: SocketAddress
 
-    private static let backlog: Int32 = 1024
-
-    /// Binds and listens.
+    /// Binds and listens. Loop thread only.
     /// - Parameters:
-    ///   - port: 0 takes a free one.
-    ///   - isShared: whether other listeners of this process bind the same port.
-    ///   - accepted: receives each new connection.
+    ///   - address: port 0 takes a free one. - backlog: connections that the kernel keeps until they are accepted.
+    ///   - accepted: gets each connection; it sets the delegate and starts reading.
     /// - Throws: `TCPError` that names the address.
     package init(
-        loop: EventLoop, host: String, port: Int, isShared: Bool, accepted: @escaping (TCPConnection) -> Void
+        loop: EventLoop, address: SocketAddress, backlog: Int32 = 4096, accepted: @escaping (TCPConnection) -> Void
     ) throws {
         loop.preconditionInLoop()
         self.loop = loop
+        self.address = address
         self.accepted = accepted
-        let handle = UnsafeMutablePointer<uv_tcp_t>.allocate(capacity: 1)
-        let isIPv6 = host.contains(":")
-        uv_tcp_init_ex(loop.uv, handle, UInt32(isIPv6 ? AF_INET6 : AF_INET))
+        super.init()
+        let handle = makeHandle(uv_tcp_t.self)
+        let status = uv_tcp_init_ex(loop.uv, handle, UInt32(address.family))
+        guard status == 0 else {
+            UnsafeMutableRawPointer(handle).deallocate()
+            throw TCPError(status, "listen on \(address)")
+        }
         self.handle = handle
-        handle.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+        handle.pointee.data = Unmanaged.passUnretained(self as LoopHandle).toOpaque()
         do {
-            if isShared { try allowSharing(handle) }
-            try bind(handle, host, port, isIPv6: isIPv6)
-            try check(uv_listen(stream(handle), Self.backlog, onConnection), host, port)
-            self.port = boundPort(handle)
+            try bind(handle, backlog)
         } catch {
             close()
             throw error
@@ -42,68 +45,80 @@ package final class TCPListener {
 
     deinit { close() }
 
-    private func allowSharing(_ handle: UnsafeMutablePointer<uv_tcp_t>) throws {
+    private func bind(_ handle: UnsafeMutablePointer<uv_tcp_t>, _ backlog: Int32) throws {
         var descriptor: Int32 = -1
-        UnsafeMutableRawPointer(handle).withMemoryRebound(to: uv_handle_t.self, capacity: 1) {
-            _ = uv_fileno($0, &descriptor)
-        }
+        try check(uv_fileno(handle.asHandle, &descriptor))
         var yes: Int32 = 1
-        guard setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, socklen_t(MemoryLayout<Int32>.size)) == 0
-        else { throw TCPError("SO_REUSEPORT is not available") }
-    }
-
-    private func bind(_ handle: UnsafeMutablePointer<uv_tcp_t>, _ host: String, _ port: Int, isIPv6: Bool) throws {
-        var storage = sockaddr_storage()
-        let result = withUnsafeMutablePointer(to: &storage) { pointer -> Int32 in
-            let parsed =
-                isIPv6
-                ? pointer.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { uv_ip6_addr(host, Int32(port), $0) }
-                : pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { uv_ip4_addr(host, Int32(port), $0) }
-            guard parsed == 0 else { return parsed }
-            return pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { uv_tcp_bind(handle, $0, 0) }
-        }
-        try check(result, host, port)
-    }
-
-    private func check(_ result: Int32, _ host: String, _ port: Int) throws {
-        guard result == 0 else { throw TCPError("cannot listen on \(host):\(port): \(TCPError(code: result))") }
-    }
-
-    private func boundPort(_ handle: UnsafeMutablePointer<uv_tcp_t>) -> Int {
+        let size = socklen_t(MemoryLayout<Int32>.size)
+        guard setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &yes, size) == 0 else { try check(-errno); return }
+        // Accepted sockets inherit it: one system call less for each connection.
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &yes, size)
+        try check(address.withAddress { uv_tcp_bind(handle, $0, 0) })
+        try check(uv_listen(handle.asStream, backlog, onConnection))
         var storage = sockaddr_storage()
         var length = Int32(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &storage) { pointer in
-            _ = pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { uv_tcp_getsockname(handle, $0, &length) }
-            // The port stands at the same place in both families.
-            return pointer.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
-                Int(UInt16(bigEndian: $0.pointee.sin_port))
-            }
+        try check(
+            withUnsafeMutablePointer(to: &storage) { pointer in
+                uv_tcp_getsockname(
+                    handle, UnsafeMutableRawPointer(pointer).assumingMemoryBound(to: sockaddr.self), &length)
+            })
+        address = SocketAddress(storage)
+    }
+
+    private func check(_ status: Int32) throws {
+        if status < 0 { throw TCPError(status, "listen on \(address)") }
+    }
+
+    /// Leaves new connections to the kernel's backlog.
+    package func pause() { isPaused = true }
+
+    /// Accepts again, beginning with what has waited.
+    package func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        if hasWaiting {
+            hasWaiting = false
+            acceptOne()
         }
     }
 
-    fileprivate func takeConnection() {
-        guard let handle, let connection = TCPConnection.accept(from: stream(handle), loop: loop) else { return }
+    fileprivate func connectionWaits(_ status: Int32) {
+        // An error here (out of descriptors, a connection that died in the backlog) concerns that one connection.
+        guard status == 0 else { return }
+        if isPaused { hasWaiting = true } else { acceptOne() }
+    }
+
+    private func acceptOne() {
+        guard let handle, let connection = TCPConnection.accepting(from: handle, loop: loop) else { return }
         accepted(connection)
     }
 
-    /// Stops accepting; connections that were accepted live on.
-    package func close() {
+    /// Stops listening; accepted connections stay.
+    package override func close() {
         guard let handle else { return }
         self.handle = nil
-        handle.pointee.data = nil
-        UnsafeMutableRawPointer(handle).withMemoryRebound(to: uv_handle_t.self, capacity: 1) {
-            uv_close($0, freeListener)
-        }
+        dispose(handle)
     }
 
-    private func stream(_ handle: UnsafeMutablePointer<uv_tcp_t>) -> UnsafeMutablePointer<uv_stream_t> {
-        UnsafeMutableRawPointer(handle).assumingMemoryBound(to: uv_stream_t.self)
+    /// Whether nobody listens on the address yet: `SO_REUSEPORT` would let two processes share it unnoticed.
+    /// - Throws: `TCPError` that names the address.
+    package static func refuseIfInUse(_ address: SocketAddress) throws {
+        let descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw TCPError(-errno, "listen on \(address)") }
+        defer { Glibc.close(descriptor) }
+        var yes: Int32 = 1
+        // As libuv does: connections that linger in TIME_WAIT do not count.
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+        let size = address.isIPv6 ? MemoryLayout<sockaddr_in6>.size : MemoryLayout<sockaddr_in>.size
+        guard address.withAddress({ Glibc.bind(descriptor, $0, socklen_t(size)) }) == 0 else {
+            throw TCPError(-errno, "listen on \(address)")
+        }
     }
 }
 
 private func onConnection(_ stream: UnsafeMutablePointer<uv_stream_t>?, _ status: Int32) {
-    guard status == 0, let data = stream?.pointee.data else { return }
-    Unmanaged<TCPListener>.fromOpaque(data).takeUnretainedValue().takeConnection()
+    guard let data = stream?.pointee.data else { return }
+    // Safety: only `TCPListener` listens with this callback.
+    unsafeDowncast(Unmanaged<LoopHandle>.fromOpaque(data).takeUnretainedValue(), to: TCPListener.self)
+        .connectionWaits(status)
 }
-
-private func freeListener(_ handle: UnsafeMutablePointer<uv_handle_t>?) { handle?.deallocate() }

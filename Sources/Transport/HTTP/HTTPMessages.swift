@@ -1,38 +1,6 @@
 package import HTTPCodec
 
-/// A message body: absent, whole, or arriving piece by piece with back-pressure.
-package enum HTTPBody: Sendable {
-    case empty
-    case bytes([UInt8])
-    /// - length: the number of bytes when it is known beforehand.
-    case stream(length: Int?, any AsyncSequence<[UInt8], any Error> & Sendable)
-
-    /// The whole body in memory.
-    /// - Throws: `HTTPBodyTooLarge` past `limit` bytes; whatever the transport throws.
-    package func collect(upTo limit: Int) async throws -> [UInt8] {
-        switch self {
-        case .empty: return []
-        case .bytes(let bytes):
-            guard bytes.count <= limit else { throw HTTPBodyTooLarge(limit: limit) }
-            return bytes
-        case .stream(let length, let pieces):
-            if let length, length > limit { throw HTTPBodyTooLarge(limit: limit) }
-            var collected: [UInt8] = []
-            collected.reserveCapacity(min(length ?? 0, limit))
-            for try await piece in pieces {
-                guard collected.count + piece.count <= limit else { throw HTTPBodyTooLarge(limit: limit) }
-                collected += piece
-            }
-            return collected
-        }
-    }
-}
-
-package struct HTTPBodyTooLarge: Error, Sendable {
-    package let limit: Int
-}
-
-/// A request as the server hands it to a handler.
+/// A request as the server hands it to a handler, and as a caller hands it to the client.
 package struct HTTPRequest: Sendable {
     package var method: HTTPMethod
     /// The request target as sent: path and query in origin form (an absolute form is reduced to it).

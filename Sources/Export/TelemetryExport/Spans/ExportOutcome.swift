@@ -32,6 +32,7 @@ enum ExportOutcome: Equatable {
         case .malformedResponse: self = .refused(errorType: "malformed_response")
         case .responseTooLarge: self = .refused(errorType: "response_too_large")
         case .shutDown: self = .refused(errorType: "shut_down")
+        case .invalidRequest: self = .refused(errorType: "invalid_request")
         }
     }
 }

@@ -1,0 +1,55 @@
+package import EventLoop
+package import Telemetry
+
+/// An HTTP/1.1 client for plain-text peers (the platform's own services): a keep-alive pool a loop, no locks.
+///
+/// Each attempt is one CLIENT span with its metric, and carries the current trace, baggage and request id. A request
+/// that found its kept connection dead before any byte of a response is sent once more, on a new connection, when its
+/// method is idempotent (or it has an `Idempotency-Key`) and its body is in memory.
+package final class HTTPClient: Sendable {
+    package struct Configuration: Sendable {
+        package var connectTimeoutMilliseconds = 1_000
+        /// Until the head of the response; then between two pieces of its body.
+        package var requestTimeoutMilliseconds = 10_000
+        package var maxConnectionsPerHostAndLoop = 64
+        /// Requests that wait for a connection; more are refused.
+        package var maxWaitingPerHostAndLoop = 1_024
+        package var idleTimeoutSeconds = 30
+        package var maxResponseBytes = 16 * 1024 * 1024
+        package var maxResponseHeadBytes = 32 * 1024
+        package init() {}
+    }
+
+    private let group: EventLoopGroup
+    private let shards: [HTTPClientShard]
+
+    /// - Parameter telemetry: nil for exporters, which must not observe themselves.
+    package init(configuration: Configuration = .init(), group: EventLoopGroup, telemetry: Telemetry?) {
+        self.group = group
+        shards = group.loops.map { HTTPClientShard(loop: $0, configuration: configuration, telemetry: telemetry) }
+    }
+
+    /// Sends a request and returns when the head of the response is there; its body streams.
+    /// - Parameters:
+    ///   - url: `http://host:port` of the peer, without a path. - timeoutMilliseconds: nil takes the configured one;
+    ///     a shorter deadline of the current context wins.
+    /// - Throws: `HTTPClientError`; `CancellationError`; what a streamed body of the request throws.
+    package func send(
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int? = nil, urlTemplate: String? = nil
+    ) async throws -> HTTPResponse {
+        if let loop = EventLoop.current, group.owns(loop) {
+            return try await shards[loop.index].send(
+                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate)
+        }
+        let shard = shards[group.next().index]
+        return try await shard.loop.run {
+            try await shard.send(
+                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate)
+        }
+    }
+
+    /// Closes idle connections and refuses new requests; those under way come to their end.
+    package func shutdown() async {
+        for shard in shards { try? await shard.loop.run { shard.shutdown() } }
+    }
+}

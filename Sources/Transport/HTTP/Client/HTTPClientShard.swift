@@ -1,0 +1,164 @@
+internal import EventLoop
+internal import HTTPCodec
+internal import Telemetry
+
+/// What a client has on one loop: a pool for each peer, and the buffer that requests are written into.
+///
+/// Safety (`@unchecked Sendable`): touched on the loop's thread only.
+final class HTTPClientShard: @unchecked Sendable {
+    let loop: EventLoop
+    let configuration: HTTPClient.Configuration
+    let limits: HTTPLimits
+    let resolver: NameResolver
+    private(set) var isShutDown = false
+
+    private let telemetry: Telemetry?
+    private var poolsByURL: [String: HTTPClientPool] = [:]
+    private var pools: [HTTPEndpoint: HTTPClientPool] = [:]
+    private var sweeper: LoopTimer?
+    private var spareOutput: [UInt8] = []
+
+    private static let sweepMilliseconds: UInt64 = 1_000
+    /// Peers that are remembered; their names come from our configuration.
+    private static let maxPeers = 1_024
+    private static let keptOutputBytes = 64 * 1024
+
+    init(loop: EventLoop, configuration: HTTPClient.Configuration, telemetry: Telemetry?) {
+        self.loop = loop
+        self.configuration = configuration
+        self.telemetry = telemetry
+        resolver = NameResolver(loop: loop)
+        var limits = HTTPLimits()
+        limits.maxHeadBytes = configuration.maxResponseHeadBytes
+        limits.maxBodyBytes = configuration.maxResponseBytes
+        self.limits = limits
+    }
+
+    // MARK: Sending
+
+    func send(
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int?, urlTemplate: String?
+    ) async throws -> HTTPResponse {
+        guard !isShutDown else { throw HTTPClientError.shutDown }
+        let pool = try pool(url)
+        let context = TelemetryContext.current
+        let timeout = max(0, timeoutMilliseconds ?? configuration.requestTimeoutMilliseconds)
+        let own = TelemetryClock.system.monotonicNanoseconds() &+ UInt64(timeout) &* 1_000_000
+        let deadline = min(own, context.deadline ?? .max)
+        var resendCount = 0
+        while true {
+            let observation = telemetry.map { telemetry in
+                HTTPClientObservation(
+                    telemetry: telemetry, series: pool.series(telemetry), endpoint: pool.endpoint, request: request,
+                    urlTemplate: urlTemplate, resendCount: resendCount, parent: context)
+            }
+            do {
+                let connection = try await pool.connection(
+                    until: deadline, isFresh: resendCount > 0, isProbed: !request.method.isIdempotent)
+                return try await connection.send(
+                    request, fields: fields(request, context, observation, deadline), until: deadline, observation)
+            } catch is StaleConnection {
+                observation?.failed(HTTPClientError.disconnected)
+                guard resendCount == 0, request.canBeResent else { throw HTTPClientError.disconnected }
+                resendCount += 1
+                pool.closeIdle()
+            } catch {
+                observation?.failed(error)
+                throw error
+            }
+        }
+    }
+
+    private func fields(
+        _ request: HTTPRequest, _ context: TelemetryContext, _ observation: HTTPClientObservation?, _ deadline: UInt64
+    ) -> HTTPFields {
+        var fields = request.headers
+        if let observation {
+            Propagation.inject(context.entering(observation.span.context)) { name, value in fields.set(name, value) }
+        }
+        fields.set("x-request-deadline", String(Deadline.millisecondsLeft(deadline)))
+        return fields
+    }
+
+    private func pool(_ url: String) throws -> HTTPClientPool {
+        if let pool = poolsByURL[url] { return pool }
+        let endpoint = try HTTPEndpoint(url)
+        if poolsByURL.count >= Self.maxPeers { poolsByURL.removeAll() }
+        if pools.count >= Self.maxPeers { pools = pools.filter { !$0.value.isUnused } }
+        let pool = pools[endpoint] ?? HTTPClientPool(endpoint: endpoint, shard: self)
+        pools[endpoint] = pool
+        poolsByURL[url] = pool
+        return pool
+    }
+
+    // MARK: Idle connections
+
+    /// A connection began to idle: somebody has to look after it.
+    func connectionIdles() {
+        guard sweeper == nil else { return }
+        sweeper = loop.schedule(afterMilliseconds: Self.sweepMilliseconds, repeating: Self.sweepMilliseconds) {
+            [unowned self] in sweep()
+        }
+    }
+
+    private func sweep() {
+        let limit = UInt64(max(0, configuration.idleTimeoutSeconds)) * 1000
+        let now = loop.nowMilliseconds
+        var hasIdle = false
+        for pool in pools.values {
+            pool.closeIdle(since: now < limit ? 0 : now - limit)
+            if pool.hasIdle { hasIdle = true }
+        }
+        guard !hasIdle else { return }
+        sweeper?.cancel()
+        sweeper = nil
+    }
+
+    func shutdown() {
+        isShutDown = true
+        for pool in pools.values { pool.shutdown() }
+        sweeper?.cancel()
+        sweeper = nil
+    }
+
+    // MARK: Output
+
+    func borrowOutput() -> [UInt8] {
+        var output: [UInt8] = []
+        swap(&output, &spareOutput)
+        return output
+    }
+
+    func giveBack(_ output: consuming [UInt8]) {
+        guard output.capacity <= Self.keptOutputBytes else { return }
+        output.removeAll(keepingCapacity: true)
+        spareOutput = output
+    }
+}
+
+/// Time that is left until a moment of the monotonic clock.
+enum Deadline {
+    /// Rounded up, so that a timer does not fire before the moment.
+    static func millisecondsLeft(_ deadline: UInt64) -> UInt64 {
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        return deadline <= now ? 0 : (deadline - now + 999_999) / 1_000_000
+    }
+}
+
+extension HTTPMethod {
+    /// RFC 9110, section 9.2.2.
+    var isIdempotent: Bool {
+        switch self {
+        case .get, .head, .put, .delete, .options, .trace: true
+        case .post, .patch, .connect, .other: false
+        }
+    }
+}
+
+extension HTTPRequest {
+    /// Whether sending it a second time does no harm, and is possible.
+    fileprivate var canBeResent: Bool {
+        if case .stream = body { return false }
+        return method.isIdempotent || headers.contains("idempotency-key")
+    }
+}

@@ -1,0 +1,140 @@
+internal import HTTPCodec
+package import Telemetry
+
+/// What the client tells about its requests (OpenTelemetry semantic conventions for HTTP clients, stable parts).
+package enum HTTPClientTelemetry {
+    package static let requestDuration = Histogram(
+        "http_client_request_duration_seconds", unit: .seconds,
+        help: "Duration of requests to other services, by attempt, to the end of the response.",
+        labels: ["method", "server_address", "server_port", "status", "error_type"])
+
+    /// Every metric that the HTTP client emits.
+    package static let metrics: [MetricDeclaration] = [requestDuration.declaration]
+}
+
+extension AttributeKey {
+    package static let httpRequestMethod = AttributeKey("http.request.method")
+    static let requestMethodOriginal = AttributeKey("http.request.method_original")
+    static let resendCount = AttributeKey("http.request.resend_count")
+    package static let httpResponseStatusCode = AttributeKey("http.response.status_code")
+    static let urlFull = AttributeKey("url.full")
+    package static let urlTemplate = AttributeKey("url.template")
+    static let protocolVersion = AttributeKey("network.protocol.version")
+}
+
+/// The series of one peer on one loop, looked up once for each outcome. Confined to its loop.
+final class HTTPClientSeries {
+    private struct Outcome: Hashable {
+        var method: HTTPMethod
+        var status: Int
+        var errorType: String
+    }
+
+    private let family: HistogramFamily
+    private let endpoint: HTTPEndpoint
+    private var known: [Outcome: HistogramSeries] = [:]
+
+    /// Methods and statuses come from our own code and from peers: the latter must not fill memory.
+    private static let maxKnown = 256
+
+    init(_ telemetry: Telemetry, _ endpoint: HTTPEndpoint) {
+        family = telemetry.metrics.histogram(HTTPClientTelemetry.requestDuration)
+        self.endpoint = endpoint
+    }
+
+    func series(_ method: HTTPMethod, status: Int, errorType: String) -> HistogramSeries {
+        let outcome = Outcome(method: method, status: status, errorType: errorType)
+        if let series = known[outcome] { return series }
+        let series = family.series(
+            method.knownName, endpoint.host, String(endpoint.port), status == 0 ? "" : String(status), errorType)
+        if known.count >= Self.maxKnown { known.removeAll() }
+        known[outcome] = series
+        return series
+    }
+}
+
+extension HTTPMethod {
+    /// The name that telemetry uses: `_OTHER` for a method that HTTP does not define.
+    var knownName: String { if case .other = self { "_OTHER" } else { name } }
+}
+
+/// One attempt being timed: its span, and the metric that gets the same duration. Confined to its loop; ended once.
+final class HTTPClientObservation {
+    let span: Span
+    private let method: HTTPMethod
+    private let series: HTTPClientSeries
+    private let startNanoseconds: UInt64
+    private var status = 0
+    private var isEnded = false
+
+    init(
+        telemetry: Telemetry, series: HTTPClientSeries, endpoint: HTTPEndpoint, request: HTTPRequest,
+        urlTemplate: String?, resendCount: Int, parent: TelemetryContext
+    ) {
+        self.series = series
+        method = request.method
+        let method = request.method.knownName
+        let verb = method == "_OTHER" ? "HTTP" : method
+        span = telemetry.tracer.startSpan(
+            urlTemplate.map { "\(verb) \($0)" } ?? verb, kind: .client, parent: parent)
+        startNanoseconds = TelemetryClock.system.monotonicNanoseconds()
+        guard span.isRecording else { return }
+        span.set(.httpRequestMethod, method)
+        if case .other(let name) = request.method { span.set(.requestMethodOriginal, name) }
+        span.set(.serverAddress, endpoint.host)
+        span.set(.serverPort, endpoint.port)
+        span.set(.urlFull, URLRedaction.url(endpoint, request.target))
+        if let urlTemplate { span.set(.urlTemplate, urlTemplate) }
+        if resendCount > 0 { span.set(.resendCount, resendCount) }
+    }
+
+    func responded(_ status: HTTPStatus, minorVersion: Int) {
+        self.status = status.code
+        guard span.isRecording else { return }
+        span.set(.httpResponseStatusCode, status.code)
+        span.set(.protocolVersion, minorVersion == 1 ? "1.1" : "1.0")
+    }
+
+    /// Ends with the response; 4xx and 5xx are errors of a client.
+    func ended() { end(errorType: status >= 400 ? String(status) : nil) }
+
+    /// Ends without one, or in its middle. Cancellation is the caller's wish, not an error.
+    func failed(_ error: any Error) {
+        end(errorType: error is CancellationError ? nil : ErrorType.name(of: error))
+    }
+
+    private func end(errorType: String?) {
+        guard !isEnded else { return }
+        isEnded = true
+        if let errorType { span.recordError(type: errorType) }
+        span.end()
+        let nanoseconds = TelemetryClock.system.monotonicNanoseconds() &- startNanoseconds
+        series.series(method, status: status, errorType: errorType ?? "")
+            .record(Double(nanoseconds) / 1e9, exemplar: span.context)
+    }
+}
+
+/// Takes secrets out of URLs before they are recorded.
+enum URLRedaction {
+    /// Query parameters whose values are credentials (OpenTelemetry semantic conventions, `url.full`).
+    private static let secretParameters: Set<String> = [
+        "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "Signature", "sig",
+        "X-Goog-Signature",
+    ]
+
+    static func url(_ endpoint: HTTPEndpoint, _ target: String) -> String {
+        "http://" + endpoint.authority + self.target(target)
+    }
+
+    static func target(_ target: String) -> String {
+        guard let mark = target.firstIndex(of: "?") else { return target }
+        let parameters = target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false)
+        return target[...mark]
+            + parameters.map { parameter in
+                guard let equals = parameter.firstIndex(of: "="),
+                    secretParameters.contains(String(parameter[..<equals]))
+                else { return String(parameter) }
+                return parameter[...equals] + "REDACTED"
+            }.joined(separator: "&")
+    }
+}
