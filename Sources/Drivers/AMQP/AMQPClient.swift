@@ -18,114 +18,42 @@ package final class AMQPClient: Sendable {
         package init(url: String) { self.url = url }
     }
 
-    package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) { fatalError("skeleton") }
+    private let worker: AMQPWorker
+    private let telemetry: AMQPTelemetry
+
+    package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
+        self.telemetry = AMQPTelemetry(telemetry)
+        worker = AMQPWorker(configuration: configuration, group: group, telemetry: self.telemetry)
+    }
 
     /// Declared on every (re)connection, in order. Add all of it before `start`.
-    package func declare(_ topology: AMQPTopology) { fatalError("skeleton") }
+    package func declare(_ topology: AMQPTopology) { worker.declare(topology) }
 
     /// Calls `handler` for each delivery, on an event loop. Register before `start`.
     package func consume(_ queue: String, handler: @escaping @Sendable (AMQPDelivery) async -> AMQPDisposition) {
-        fatalError("skeleton")
+        worker.consume(queue, handler)
     }
 
     /// Connects, declares, starts consuming.
-    package func start() async throws { fatalError("skeleton") }
+    /// - Throws: `AMQPError.connection` when the first connection fails; later ones are opened again by themselves.
+    package func start() async throws { try await worker.start() }
+
     /// Cancels consumers, waits for handlers under way up to the deadline, closes.
-    package func stop(timeoutSeconds: Int) async { fatalError("skeleton") }
+    package func stop(timeoutSeconds: Int) async { await worker.stop(timeoutSeconds: timeoutSeconds) }
 
     /// Publishes persistently and returns when the broker has confirmed it. Trace context, baggage and request id
-    /// of the current task are added unless the message brings its own.
+    /// of the current task go along.
     /// - Throws: `AMQPError`; then the message may or may not have arrived.
     package func publish(_ message: AMQPMessage, exchange: String, routingKey: String) async throws {
-        fatalError("skeleton")
+        try await telemetry.observePublish(message, exchange: exchange, routingKey: routingKey) { message in
+            try await worker.publish(message, exchange: exchange, routingKey: routingKey)
+        }
     }
+
+    /// How many messages wait in a queue of this service.
+    /// - Throws: `AMQPError.connection` when there is no such queue; the connection is then opened again.
+    package func messageCount(of queue: String) async throws -> Int { try await worker.messageCount(of: queue) }
 
     /// Whether the connection is up: for readiness.
-    package var isConnected: Bool { fatalError("skeleton") }
-}
-
-package struct AMQPTopology: Sendable {
-    package struct Exchange: Sendable {
-        package var name: String
-        package var type: String  // direct, topic, fanout
-        package init(_ name: String, type: String) {
-            self.name = name
-            self.type = type
-        }
-    }
-    package struct Queue: Sendable {
-        package var name: String
-        /// `x-…` arguments: strings and integers.
-        package var arguments: [String: AMQPValue]
-        package init(_ name: String, arguments: [String: AMQPValue] = [:]) {
-            self.name = name
-            self.arguments = arguments
-        }
-    }
-    package struct Binding: Sendable {
-        package var queue: String
-        package var exchange: String
-        package var routingKey: String
-        package init(queue: String, exchange: String, routingKey: String) {
-            self.queue = queue
-            self.exchange = exchange
-            self.routingKey = routingKey
-        }
-    }
-    package var exchanges: [Exchange]
-    package var queues: [Queue]
-    package var bindings: [Binding]
-    package init(exchanges: [Exchange] = [], queues: [Queue] = [], bindings: [Binding] = []) {
-        self.exchanges = exchanges
-        self.queues = queues
-        self.bindings = bindings
-    }
-}
-
-package enum AMQPValue: Sendable, Hashable {
-    case string(String)
-    case integer(Int64)
-    case bool(Bool)
-}
-
-package struct AMQPMessage: Sendable {
-    package var messageID: String
-    package var correlationID: String?
-    package var type: String?
-    package var contentType = "application/json"
-    package var headers: [String: AMQPValue]
-    package var body: [UInt8]
-    /// Seconds since 1970.
-    package var timestamp: UInt64?
-    package init(messageID: String, headers: [String: AMQPValue] = [:], body: [UInt8]) {
-        self.messageID = messageID
-        self.headers = headers
-        self.body = body
-    }
-}
-
-package struct AMQPDelivery: Sendable {
-    package let message: AMQPMessage
-    package let queue: String
-    package let exchange: String
-    package let routingKey: String
-    package let isRedelivered: Bool
-}
-
-/// What becomes of a delivery.
-package enum AMQPDisposition: Sendable {
-    case acknowledge
-    /// Back to the head of the queue.
-    case requeue
-    /// To the queue's dead-letter exchange.
-    case reject
-}
-
-package enum AMQPError: Error, Sendable {
-    case connection(String)
-    case notConfirmed
-    case returned(String)
-    case timedOut
-    case tooManyWaiting
-    case shutDown
+    package var isConnected: Bool { worker.isConnected }
 }

@@ -1,10 +1,11 @@
 package import EventLoop
+internal import Synchronization
 package import Telemetry
 
 /// Redis through hiredis, asynchronous on the event loop: one pipelined connection a loop, reconnecting.
 package final class RedisClient: Sendable {
     package struct Configuration: Sendable {
-        /// `redis://[:password@]host:port[/database]`
+        /// `redis://[:password@]host:port[/database]`; the password is never printed.
         package var url: String
         package var connectTimeoutMilliseconds = 1_000
         package var commandTimeoutMilliseconds = 2_000
@@ -13,43 +14,94 @@ package final class RedisClient: Sendable {
         package init(url: String) { self.url = url }
     }
 
-    package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) { fatalError("skeleton") }
-    package func start() async throws { fatalError("skeleton") }
-    package func stop() async { fatalError("skeleton") }
+    private let group: EventLoopGroup
+    private let connections: [RedisConnection]
+    private let telemetry: RedisTelemetry
+    /// SHA-1 of scripts by their source, as Redis told it.
+    private let scripts = Mutex<[String: String]>([:])
 
-    /// Sends one command; arguments are binary safe. An error reply throws `RedisError.server`.
+    package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
+        self.group = group
+        let observed = RedisTelemetry(telemetry, url: configuration.url)
+        self.telemetry = observed
+        connections = group.loops.map { loop in
+            RedisConnection(loop: loop, configuration: configuration) { observed.connected.add($0 ? 1 : -1) }
+        }
+    }
+
+    /// Opens a connection and asks it for a sign of life.
+    /// - Throws: `RedisError.connection` that says what the network answered.
+    package func start() async throws { _ = try await command("PING") }
+
+    package func stop() async {
+        for connection in connections { _ = try? await connection.loop.run { connection.stop() } }
+    }
+
+    /// Sends one command; arguments are binary safe.
+    /// - Throws: `RedisError`.
     @discardableResult
-    package func command(_ arguments: [String]) async throws -> RedisValue { fatalError("skeleton") }
+    package func command(_ arguments: [String]) async throws -> RedisValue {
+        precondition(!arguments.isEmpty, "a Redis command has a name")
+        let loop = group.next()
+        let connection = connections[loop.index]
+        return try await telemetry.observe(arguments[0]) {
+            if loop.isCurrent { return try await connection.send(arguments) }
+            return try await loop.run { try await connection.send(arguments) }
+        }
+    }
+
     @discardableResult
     package func command(_ arguments: String...) async throws -> RedisValue { try await command(arguments) }
 
-    package func get(_ key: String) async throws -> String? { fatalError("skeleton") }
-    package func set(_ key: String, _ value: String, expirySeconds: Int? = nil) async throws { fatalError("skeleton") }
-    @discardableResult
-    package func delete(_ keys: String...) async throws -> Int { fatalError("skeleton") }
-    package func hashGetAll(_ key: String) async throws -> [(field: String, value: String)] { fatalError("skeleton") }
-    /// EVALSHA, falling back to EVAL.
-    package func script(_ source: String, keys: [String], arguments: [String]) async throws -> RedisValue {
-        fatalError("skeleton")
+    package func get(_ key: String) async throws -> String? { try await command("GET", key).text }
+
+    /// - Parameter expirySeconds: 1 or more; nil keeps the value for good.
+    package func set(_ key: String, _ value: String, expirySeconds: Int? = nil) async throws {
+        if let expirySeconds {
+            try await command("SET", key, value, "EX", "\(expirySeconds)")
+        } else {
+            try await command("SET", key, value)
+        }
     }
-}
 
-package enum RedisValue: Sendable, Hashable {
-    case null
-    case integer(Int64)
-    case string([UInt8])
-    case array([RedisValue])
+    /// - Returns: how many of the keys there were.
+    @discardableResult
+    package func delete(_ keys: String...) async throws -> Int {
+        Int(try await command(["DEL"] + keys).integer ?? 0)
+    }
 
-    /// The UTF-8 text of a string or status reply, or an integer's digits; nil otherwise.
-    package var text: String? { fatalError("skeleton") }
-    package var integer: Int64? { if case .integer(let value) = self { value } else { nil } }
-    package var array: [RedisValue]? { if case .array(let value) = self { value } else { nil } }
-}
+    package func hashGetAll(_ key: String) async throws -> [(field: String, value: String)] {
+        let items = try await command("HGETALL", key).array ?? []
+        return stride(from: 0, to: items.count - 1, by: 2).compactMap { index in
+            guard let field = items[index].text, let value = items[index + 1].text else { return nil }
+            return (field, value)
+        }
+    }
 
-package enum RedisError: Error, Sendable {
-    case connection(String)
-    case server(String)
-    case timedOut
-    case tooManyWaiting
-    case shutDown
+    /// Keys that match a pattern, by SCAN, at most `limit` of them.
+    package func keys(matching pattern: String, limit: Int) async throws -> [String] {
+        var cursor = "0"
+        var found: Set<String> = []
+        repeat {
+            let answer = try await command("SCAN", cursor, "MATCH", pattern, "COUNT", "200").array ?? []
+            cursor = answer.first?.text ?? "0"
+            for item in answer.last?.array ?? [] { if let key = item.text { found.insert(key) } }
+        } while cursor != "0" && found.count < limit
+        return Array(found.sorted().prefix(limit))
+    }
+
+    /// EVALSHA, falling back to SCRIPT LOAD when Redis has forgotten the script.
+    package func script(_ source: String, keys: [String], arguments: [String]) async throws -> RedisValue {
+        let rest = ["\(keys.count)"] + keys + arguments
+        if let known = scripts.withLock({ $0[source] }) {
+            do {
+                return try await command(["EVALSHA", known] + rest)
+            } catch RedisError.server(let text) where text.hasPrefix("NOSCRIPT") {}
+        }
+        guard let loaded = try await command("SCRIPT", "LOAD", source).text else {
+            throw RedisError.server("SCRIPT LOAD gave no digest")
+        }
+        scripts.withLock { $0[source] = loaded }
+        return try await command(["EVALSHA", loaded] + rest)
+    }
 }
