@@ -6,7 +6,7 @@ import Testing
         #expect(try parseRequest(get())?.framing == HTTPFraming.none)
         #expect(try parseRequest(post())?.framing == HTTPFraming.none)
         #expect(try parseRequest(post("Content-Length: 0"))?.framing == HTTPFraming.none)
-        #expect(try parseRequest(post("content-LENGTH:\t42 "))?.framing == .length(42))
+        #expect(try parseRequest(post("content-LENGTH:  42 "))?.framing == .length(42))
         #expect(try parseRequest(get("Content-Length: 5"))?.framing == .length(5))
         #expect(try parseRequest(post("Transfer-Encoding: chunked"))?.framing == .chunked)
         #expect(try parseRequest(get("TRANSFER-ENCODING: Chunked"))?.framing == .chunked)
@@ -24,6 +24,14 @@ import Testing
     @Test(arguments: ["9223372036854775808", "18446744073709551617", "99999999999999999999999999999999"])
     func refusesAContentLengthThatOverflows(_ value: String) {
         #expect(refusal(of: post("Content-Length: " + value)) == "400 content_length_overflow")
+    }
+
+    @Test(arguments: [
+        "Content-Length:\t1", "Content-Length: 1\t", "Content-Length: \t1", "Transfer-Encoding:\tchunked",
+        "Transfer-Encoding: chunked \t", "Content-Length:\t",
+    ])
+    func refusesTabsAroundWhatFramesTheMessage(_ line: String) {
+        #expect(refusal(of: post(line, body: "1")) == "400 field_value_tab")
     }
 
     @Test func refusesRepeatedContentLengthEvenEqualOnes() {

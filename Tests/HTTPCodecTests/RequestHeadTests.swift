@@ -128,7 +128,7 @@ import Testing
 
     @Test(arguments: [
         "x", "shop.example", "127.0.0.1", "127.0.0.1:80", "shop_1.example:65535", "[::1]", "[::1]:8080",
-        "[fe80::1:2]:1", "xn--kse-qla.example",
+        "[fe80::1:2]:1", "a.", "a.:80", "xn--kse-qla.example",
     ])
     func takesAHost(_ host: String) throws {
         #expect(try parseRequest("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n")?.fields["host"] == host)
@@ -136,7 +136,7 @@ import Testing
 
     @Test(arguments: [
         "", "a b", "a,b", "a:b", "a:", ":80", "a:65536", "a:123456", "a:-1", "user@a", "a/b", "a?b", "a#b", "[::1",
-        "[]", "[x]", "::1", "[::1]x", "[::1]:", "a%41", "a\\b", "<a>", "ä", "a:80:80",
+        "[]", "[x]", "::1", "[::1]x", "[::1]:", "a%41", "a\\b", "<a>", "ä", "a:80:80", ".", "..", ".a", "a..b", "a..",
     ])
     func refusesAMalformedHost(_ host: String) {
         #expect(refusal(of: "GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n") == "400 host_malformed")

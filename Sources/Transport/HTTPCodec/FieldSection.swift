@@ -84,6 +84,7 @@ struct FieldSection {
     ) throws(HTTPParseError) {
         switch name.count {
         case 4 where head.equals("host", name):
+            try Self.refuseTabs(head, name, value)
             hostCount += 1
             try TargetPath.validateHost(head, value)
         case 6 where head.equals("expect", name):
@@ -96,17 +97,33 @@ struct FieldSection {
         case 10 where head.equals("connection", name):
             try noteConnection(head, value)
         case 14 where head.equals("content-length", name):
+            try Self.refuseTabs(head, name, value)
             guard contentLength == nil else {
                 throw .bad("content_length_repeated", "there is more than one Content-Length")
             }
             contentLength = try Self.length(head, value)
         case 17 where head.equals("transfer-encoding", name):
+            try Self.refuseTabs(head, name, value)
             guard !hasTransferEncoding else {
                 throw .bad("transfer_encoding_repeated", "there is more than one Transfer-Encoding")
             }
             hasTransferEncoding = true
             try Self.checkTransferEncoding(head, value)
         default: break
+        }
+    }
+
+    /// The grammar lets tabs stand around a value; nginx, for one, takes them for a part of it. A field that frames or
+    /// routes the message must not be read in two ways.
+    private static func refuseTabs(
+        _ head: Span<UInt8>, _ name: Range<Int>, _ value: Range<Int>
+    ) throws(HTTPParseError) {
+        var index = name.upperBound &+ 1
+        while head[index] == 0x20 { index &+= 1 }
+        var end = value.upperBound
+        while head[end] == 0x20 { end &+= 1 }
+        guard head[index] != 0x09, head[end] != 0x09 else {
+            throw .bad("field_value_tab", "there is a tab around the value of a field that frames the message")
         }
     }
 

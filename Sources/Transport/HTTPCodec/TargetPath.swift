@@ -120,7 +120,13 @@ enum TargetPath {
             guard colons >= 2, index - start <= 45, index < end, bytes[index] == 0x5D else { return false }
             index &+= 1
         } else {
-            while index < end, ByteClass.hostName.contains(bytes[index]) { index &+= 1 }
+            // No label is empty, but for the root after a last dot.
+            var previous: UInt8 = 0x2E
+            while index < end, ByteClass.hostName.contains(bytes[index]) {
+                if bytes[index] == 0x2E, previous == 0x2E { return false }
+                previous = bytes[index]
+                index &+= 1
+            }
             guard index > range.lowerBound else { return false }
         }
         guard index < end else { return true }
