@@ -14,10 +14,10 @@ package struct MessageContext: Sendable {
     package let messageID: String
     /// 1 for the first delivery.
     package let attempt: Int
-    init() { fatalError("skeleton") }
+    let outbox: Outbox
 
     /// Appends to the outbox, inside the handler's transaction.
-    package func publish(_ event: some Event) async throws { fatalError("skeleton") }
+    package func publish(_ event: some Event) async throws { try await outbox.append(event, in: transaction) }
 }
 
 /// An event as it came over the wire.
