@@ -34,13 +34,14 @@ func module(_ layer: String, _ name: String, _ dependencies: [Target.Dependency]
 }
 
 /// What a service may use: the platform and the contracts that it shares with others.
-func service(_ name: String, contracts: [Target.Dependency] = []) -> Target {
+/// - Parameter hasMigrations: its `.sql` files are embedded in the binary.
+func service(_ name: String, contracts: [Target.Dependency] = [], hasMigrations: Bool = false) -> Target {
     module(
         "Services", name,
         [
             "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis", "Values", "Configuration",
             "Resilience", "Security", "ServiceKit",
-        ] + contracts)
+        ] + contracts, resources: hasMigrations ? [.embedInCode("Storage/Migrations")] : [])
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -110,10 +111,10 @@ let package = Package(
         service("Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"]),
         service("Catalog", contracts: ["CatalogContracts"]),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
-        service("Orders", contracts: allContracts),
+        service("Orders", contracts: allContracts, hasMigrations: true),
         service("Warehouse", contracts: allContracts),
-        service("Payments", contracts: allContracts),
-        service("Processor", contracts: allContracts),
+        service("Payments", contracts: allContracts, hasMigrations: true),
+        service("Processor", contracts: allContracts, hasMigrations: true),
         module(
             "Services", "Notifications",
             [
