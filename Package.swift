@@ -132,6 +132,10 @@ let package = Package(
                 "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
+        // What `Benchmarks/run` measures; part of no layer and of no product.
+        .executableTarget(
+            name: "vitrine-bench", dependencies: ["EventLoop", "HTTP", "HTTPCodec"], path: "Benchmarks/Servers",
+            swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),
         tests(

@@ -1,0 +1,42 @@
+import EventLoop
+import Glibc
+
+/// The servers that `Benchmarks/run` measures: the same small JSON answer at each height of the stack.
+///
+///     vitrine-bench bare --port 9000
+@main
+enum BenchServer {
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        // Blocked before any thread is started, so that only `sigwait` below sees it.
+        var ending = sigset_t()
+        sigemptyset(&ending)
+        sigaddset(&ending, SIGTERM)
+        pthread_sigmask(SIG_BLOCK, &ending, nil)
+        var arguments = CommandLine.arguments.dropFirst()
+        guard let name = arguments.popFirst(), let kind = Kind(rawValue: name), arguments.popFirst() == "--port",
+            let port = arguments.popFirst().flatMap(Int.init), arguments.isEmpty
+        else {
+            let kinds = Kind.allCases.map(\.rawValue).joined(separator: "|")
+            write(2, "usage: vitrine-bench \(kinds) --port PORT\n")
+            exit(2)
+        }
+        // The harness pins a server to one core: a second loop would only take turns with the first.
+        let group = EventLoopGroup(count: 1)
+        do {
+            let server = try await kind.serve(port: port, group: group)
+            var number: Int32 = 0
+            sigwait(&ending, &number)
+            // Until here the server must not be let go of.
+            withExtendedLifetime(server) {}
+            exit(0)
+        } catch {
+            write(2, "vitrine-bench: \(error)\n")
+            exit(1)
+        }
+    }
+
+    private static func write(_ descriptor: Int32, _ text: String) {
+        _ = text.utf8.withContiguousStorageIfAvailable { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    }
+}

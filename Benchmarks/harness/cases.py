@@ -1,0 +1,87 @@
+"""The cases of the table: what runs, what is compared, and the bounds that the project has set itself."""
+
+from . import builds, load
+from .comparison import Ratio, alternate, summarize, warm_up
+from .servers import free_port, running, start, start_nginx
+
+HELLO = b'{"message":"hello"}'
+
+
+class Case:
+    """One group of subjects measured in turns."""
+
+    def __init__(self, name, title, measure):
+        self.name = name
+        self.title = title
+        self.measure = measure
+
+
+def outcome(case, rounds, ratios, notes):
+    return {
+        "name": case.name,
+        "title": case.title,
+        "subjects": summarize(rounds),
+        "rounds": rounds,
+        "ratios": [value for value in (ratio.evaluate(rounds) for ratio in ratios) if value],
+        "notes": notes,
+    }
+
+
+def answers(case, options, folder, say):
+    """The same small JSON body from every height of the stack and from every peer."""
+    say("building")
+    program = builds.swift("vitrine-bench", options.package, options.build)
+    kinds = kinds_of(program)
+    go = builds.go("server", folder)
+    uvicorn = builds.fastapi()
+    with running() as servers:
+        subjects = {}
+
+        def add(name, server):
+            servers.append(server)
+            subjects[name] = server
+
+        for kind in kinds:
+            port = free_port()
+            add(f"vitrine {kind}", start(f"vitrine {kind}", [program, kind, "--port", port], port, folder,
+                                         output_is_log=False))
+        add("nginx", start_nginx("nginx", "static.conf", folder))
+        port = free_port()
+        add("go", start("go", [go, port], port, folder))
+        port = free_port()
+        app = builds.PEERS / "fastapi"
+        add("fastapi", start("fastapi", [uvicorn, "--app-dir", app, "--host", "127.0.0.1", "--port", port,
+                                         "--no-access-log", "--log-level", "warning", "app:app"], port, folder))
+        for name, server in subjects.items():
+            body = server.wait_until_ready("/hello")
+            if body != HELLO:
+                raise load.Unsuitable(f"{name} answered {body[:100]!r}, not {HELLO!r}")
+        warm_up(subjects, "/hello", lambda name: None)
+        rounds = alternate(
+            subjects, options.rounds, lambda name, server: load.measure(server, "/hello", options.seconds), say)
+    ratios = [
+        Ratio("bare server : nginx", "vitrine bare", "nginx", at_most=1.3),
+        Ratio("full middleware, telemetry on : nginx", "vitrine full", "nginx", at_most=2.0),
+        Ratio("full middleware, telemetry on : Go net/http", "vitrine full", "go", at_most=0.9),
+        Ratio("full middleware, telemetry on : FastAPI", "vitrine full", "fastapi", at_most=0.1),
+        Ratio("telemetry on : off", "vitrine full", "vitrine quiet", at_most=1.25),
+        Ratio("Go net/http : nginx", "go", "nginx"),
+    ]
+    notes = [
+        "`full` writes its access log to /dev/null and its spans to a collector that is not there; the peers have no "
+        "log and no telemetry at all."
+    ]
+    return outcome(case, rounds, ratios, notes if "full" in kinds else [])
+
+
+def kinds_of(program):
+    """What the bench server can be, from its usage line."""
+    import subprocess
+
+    usage = subprocess.run([str(program)], capture_output=True, text=True, timeout=10).stderr
+    return usage.partition("vitrine-bench ")[2].split()[0].split("|")
+
+
+ALL = [
+    Case("answers", "A small JSON answer", answers),
+]

@@ -1,0 +1,45 @@
+"""One measurement: wrk on its core, CPU time of the server on the other."""
+
+import re
+import subprocess
+
+from .machine import LOAD_CORE, Unsuitable, cpu_seconds
+
+CONNECTIONS = 64
+WARM_UP_SECONDS = 1
+
+
+def wrk(server, path, seconds, headers=None, script=None, connections=CONNECTIONS):
+    """Requests answered and requests a second.
+
+    Raises Unsuitable when anything but 2xx came back: a fast refusal is no result.
+    """
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
+    for name, value in (headers or {}).items():
+        command += ["-H", f"{name}: {value}"]
+    if script:
+        command += ["-s", str(script)]
+    command.append(f"http://127.0.0.1:{server.port}{path}")
+    result = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+    output = result.stdout
+    count = re.search(r"(\d+) requests in", output)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    if result.returncode != 0 or not count or not rate:
+        raise Unsuitable(f"wrk failed against {server.name}: {(result.stderr or output).strip()[-300:]}")
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    if refused:
+        raise Unsuitable(f"{server.name} answered {refused[1]} of {count[1]} requests with an error")
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
+    if errors and any(int(number) for number in errors.groups()):
+        raise Unsuitable(f"{server.name}: {errors[0]}")
+    return int(count[1]), float(rate[1])
+
+
+def measure(server, path, seconds, headers=None, script=None, connections=CONNECTIONS):
+    """CPU microseconds of the server a request, and requests a second."""
+    before = cpu_seconds(server.pid)
+    count, rate = wrk(server, path, seconds, headers, script, connections)
+    spent = cpu_seconds(server.pid) - before
+    if count == 0:
+        raise Unsuitable(f"{server.name} answered nothing in {seconds} s")
+    return {"cpu_us": spent * 1e6 / count, "rps": rate, "requests": count}
