@@ -1,6 +1,7 @@
 import EventLoop
 import HTTP
 import HTTPCodec
+import Synchronization
 
 /// Loops that all tests of this target share.
 let loops = EventLoopGroup(count: 2)
@@ -23,10 +24,57 @@ func serving(
     await server.drain(timeoutSeconds: 0)
 }
 
+/// Runs `body` with a client, and shuts it down afterwards.
+func calling(
+    _ configure: (inout HTTPClient.Configuration) -> Void = { _ in }, _ body: (HTTPClient) async throws -> Void
+) async throws {
+    var configuration = HTTPClient.Configuration()
+    configure(&configuration)
+    let client = HTTPClient(configuration: configuration, group: loops, telemetry: nil)
+    do {
+        try await body(client)
+    } catch {
+        await client.shutdown()
+        throw error
+    }
+    await client.shutdown()
+}
+
 /// Answers with method, target and body.
 @Sendable func echo(_ request: HTTPRequest) async throws -> HTTPResponse {
     let body = try await request.body.collect(upTo: 4 * 1024 * 1024)
     return HTTPResponse(body: .bytes(Array("\(request.method.name) \(request.target) ".utf8) + body))
+}
+
+@Sendable func hello(_ request: HTTPRequest) async throws -> HTTPResponse {
+    HTTPResponse(body: .bytes(Array("hello".utf8)))
+}
+
+/// Waits until something is so, or ten seconds.
+/// - Returns: whether it became so.
+func eventually(_ condition: () -> Bool) async throws -> Bool {
+    for _ in 0..<2000 {
+        if condition() { return true }
+        try await Task.sleep(nanoseconds: 5_000_000)
+    }
+    return condition()
+}
+
+/// Something that many may wait for, to happen once.
+final class Gate: Sendable {
+    private let opened = Atomic<Bool>(false)
+    private let arrived = Atomic<Int>(0)
+
+    /// How many came to `pass`.
+    var arrivals: Int { arrived.load(ordering: .relaxed) }
+    var isOpen: Bool { opened.load(ordering: .relaxed) }
+    func open() { opened.store(true, ordering: .relaxed) }
+
+    /// Waits for `open`; throws when the task is cancelled.
+    func pass() async throws {
+        arrived.wrappingAdd(1, ordering: .relaxed)
+        while !isOpen { try await Task.sleep(nanoseconds: 1_000_000) }
+    }
 }
 
 extension HTTPServer {
@@ -39,22 +87,37 @@ extension HTTPResponse {
     }
 }
 
-/// `count` pieces made one after the other, counting how many were asked for.
+extension HTTPBody {
+    var isStream: Bool { if case .stream = self { true } else { false } }
+}
+
+/// `count` pieces made one after the other; tells how many were asked for.
 struct Pieces: AsyncSequence, Sendable {
     typealias Element = [UInt8]
     typealias Failure = any Error
     let count: Int
     let size: Int
-    var made: @Sendable () -> Void = {}
+    let made = Made()
+    /// After this piece the source fails.
+    var failsAfter = Int.max
+
+    struct Broken: Error {}
+
+    final class Made: Sendable {
+        private let number = Atomic<Int>(0)
+        var value: Int { number.load(ordering: .relaxed) }
+        func increment() { number.wrappingAdd(1, ordering: .relaxed) }
+    }
 
     struct Iterator: AsyncIteratorProtocol {
         let pieces: Pieces
         var index = 0
         mutating func next() async throws -> [UInt8]? {
             guard index < pieces.count else { return nil }
+            guard index < pieces.failsAfter else { throw Broken() }
             index += 1
-            pieces.made()
-            // As a real source: not at once.
+            pieces.made.increment()
+            // As a real source: not always at once.
             if index % 8 == 0 { await Task.yield() }
             return [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: pieces.size)
         }
