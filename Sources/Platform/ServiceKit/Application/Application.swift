@@ -1,9 +1,11 @@
+internal import AMQP
 package import Configuration
 package import EventLoop
 package import HTTP
 package import PostgreSQL
 package import Redis
 package import Security
+internal import Synchronization
 package import Telemetry
 
 /// One service being put together, then running: configuration, telemetry, clients, routes, consumers and jobs.
@@ -19,52 +21,154 @@ package final class Application: Sendable {
     /// Calls to other services, with the caller's identity, request id, trace and deadline.
     package let services: ServiceClient
 
-    init() { fatalError("skeleton") }
+    let platform: Platform
+    let httpClient: HTTPClient
+    let databaseClient: PostgreSQLClient?
+    let databaseURL: String?
+    let redisClient: RedisClient?
+    let messaging: Messaging?
+    private let registrations = Mutex(Registrations())
+
+    /// What `build` has declared so far.
+    struct Registrations: Sendable {
+        var routes: [Route] = []
+        var shapes: [(prefix: String, shape: ErrorShape)] = []
+        var fallback: RequestPipeline.Fallback?
+        var jobs: [PeriodicJob] = []
+        var checks: [HealthCheck] = []
+        var components: [any Component] = []
+        var trustsIncomingContext = true
+    }
+
+    init(definition: ServiceDefinition, platform: Platform, telemetry: Telemetry) {
+        self.definition = definition
+        self.platform = platform
+        self.telemetry = telemetry
+        configuration = platform.configuration
+        group = platform.group
+        workers = platform.workers
+        httpClient = HTTPClient(group: platform.group, telemetry: telemetry)
+        services = ServiceClient(
+            callerName: definition.name, http: httpClient, directory: platform.directory,
+            identities: platform.identities)
+        databaseURL = Self.databaseURL(definition, platform)
+        databaseClient = databaseURL.map { url in
+            var configuration = PostgreSQLClient.Configuration(url: url)
+            configuration.poolSizePerLoop = platform.settings.poolSizePerLoop
+            return PostgreSQLClient(configuration: configuration, group: platform.group, telemetry: telemetry)
+        }
+        redisClient = Self.url(definition.usesRedis, platform.settings.redisURL, "REDIS_URL", platform).map {
+            RedisClient(configuration: .init(url: $0), group: platform.group, telemetry: telemetry)
+        }
+        let database = databaseClient
+        messaging = Self.url(definition.usesBroker, platform.settings.brokerURL, "RABBITMQ_URL", platform).map {
+            Messaging(
+                service: definition.name, url: $0, database: database,
+                retryDelaysMilliseconds: platform.settings.retryDelaysMilliseconds, group: platform.group,
+                telemetry: telemetry)
+        }
+    }
+
+    /// `<NAME>_DATABASE_URL`, or `DATABASE_URL` with the name of the service's database.
+    private static func databaseURL(_ definition: ServiceDefinition, _ platform: Platform) -> String? {
+        guard let database = definition.database else { return nil }
+        let own = definition.name.uppercased() + "_DATABASE_URL"
+        if let url = platform.configuration.optionalString(own) { return url }
+        guard let server = url(true, platform.settings.databaseURL, "DATABASE_URL", platform) else { return nil }
+        return DatabaseURL(server).replacingDatabase(database).text
+    }
+
+    private static func url(_ isNeeded: Bool, _ url: String?, _ name: String, _ platform: Platform) -> String? {
+        guard isNeeded else { return nil }
+        if let url { return url }
+        // Asked for again as a required one, so that the complaint reads like all others.
+        _ = platform.configuration.required(name, expected: "the URL of a server")
+        return nil
+    }
+
+    // MARK: What a service has
 
     /// The service's own database. Traps when the definition names none.
-    package var database: PostgreSQLClient { fatalError("skeleton") }
+    package var database: PostgreSQLClient {
+        Self.existing(databaseClient, "a database", definition, "database")
+    }
     /// Traps when the definition does not use Redis.
-    package var redis: RedisClient { fatalError("skeleton") }
+    package var redis: RedisClient { Self.existing(redisClient, "Redis", definition, "usesRedis") }
     /// Events written in the caller's transaction and published afterwards. Traps without database and broker.
-    package var outbox: Outbox { fatalError("skeleton") }
-    package var tokenSigner: TokenSigner { fatalError("skeleton") }
-    package var identitySigner: IdentitySigner { fatalError("skeleton") }
+    package var outbox: Outbox {
+        Self.existing(messaging?.outbox, "an outbox", definition, "database and usesBroker")
+    }
+    package var tokenSigner: TokenSigner { platform.tokens }
+    package var identitySigner: IdentitySigner { platform.identities }
+
+    private static func existing<T>(_ value: T?, _ what: String, _ definition: ServiceDefinition, _ setting: String)
+        -> T
+    {
+        guard let value else {
+            preconditionFailure("'\(definition.name)' asks for \(what): declare \(setting) in its ServiceDefinition")
+        }
+        return value
+    }
+
+    /// Whether callers are of the platform, so that their trace context, deadline and signed identity count. The
+    /// gateway says no: there an outside trace becomes a link, and nobody is believed without a token.
+    package var trustsIncomingContext: Bool {
+        get { registrations.withLock { $0.trustsIncomingContext } }
+        set { registrations.withLock { $0.trustsIncomingContext = newValue } }
+    }
+
+    // MARK: What a service does
 
     /// Declares routes under a prefix; every error below it is written in this shape.
     package func routes(_ prefix: String, errors: ErrorShape = .problem, _ declare: (RouteGroup) -> Void) {
-        fatalError("skeleton")
+        let group = RouteGroup(prefix: prefix, shape: errors)
+        declare(group)
+        let routes = group.routes
+        registrations.withLock { state in
+            state.routes += routes
+            state.shapes.append((prefix, errors))
+        }
     }
 
     /// A handler for requests that no route takes (the gateway's proxy). The route label is what `template` says.
     package func fallback(
-        template: @escaping @Sendable (HTTPRequest) -> String,
+        maxBodyBytes: Int = 1024 * 1024, template: @escaping @Sendable (HTTPRequest) -> String,
         _ handler: @escaping @Sendable (Request) async throws -> HTTPResponse
-    ) { fatalError("skeleton") }
+    ) {
+        let fallback = RequestPipeline.Fallback(template: template, maxBodyBytes: maxBodyBytes, handler: handler)
+        registrations.withLock { $0.fallback = fallback }
+    }
 
     /// Consumes an event: queue `<service>-service.<type>` bound to exchange `orders`, retries with growing delays,
     /// then the dead-letter queue. The handler runs in a transaction that also holds the inbox row, so its effects
     /// happen exactly once however often the message arrives; a thrown error rolls back and retries later.
     package func on<E: Event>(
         _ type: E.Type, _ handler: @escaping @Sendable (E, MessageContext) async throws -> Void
-    ) { fatalError("skeleton") }
+    ) { messaging?.on(type, handler) }
 
     /// Consumes every event of the exchange as raw JSON (an audit trail), exactly once like `on`.
     package func onEveryEvent(
         queue: String, _ handler: @escaping @Sendable (RawEvent, MessageContext) async throws -> Void
-    ) { fatalError("skeleton") }
+    ) { messaging?.onEveryEvent(queue: queue, handler) }
 
     /// Runs `body` every so often while the service runs, never twice at once; failures are logged and counted.
     package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () async throws -> Void) {
-        fatalError("skeleton")
+        let job = PeriodicJob(name: name, milliseconds: milliseconds, telemetry: telemetry, body: body)
+        registrations.withLock { $0.jobs.append(job) }
     }
 
     /// A dependency that `/health/ready` asks: the closure throws when it is down.
     package func readiness(_ name: String, _ check: @escaping @Sendable () async throws -> Void) {
-        fatalError("skeleton")
+        registrations.withLock { $0.checks.append(HealthCheck(name: name, isCritical: true, run: check)) }
     }
 
     /// Something with a lifetime, started after what came before it and stopped before it.
-    package func component(_ component: any Component) { fatalError("skeleton") }
+    package func component(_ component: any Component) {
+        registrations.withLock { $0.components.append(component) }
+    }
+
+    /// What was declared.
+    var declared: Registrations { registrations.withLock { $0 } }
 }
 
 /// Something with a lifetime. Started in order, stopped in reverse, each with a deadline.

@@ -1,4 +1,3 @@
-package import HTTP
 package import HTTPCodec
 
 /// An error that a client is told about; the router writes it in the shape of its route group.
@@ -28,22 +27,16 @@ package struct HTTPError: Error, Sendable {
         self.message = message
         self.fields = fields
     }
-}
 
-/// How errors look under a prefix.
-package enum ErrorShape: Sendable {
-    /// RFC 9457 problem details with the trace id.
-    case problem
-    /// `{"detail": …}`; validation errors as a list, as FastAPI writes them.
-    case detail
-    /// `{"success": false, "message": …}`
-    case marimo
-}
-
-extension HTTPResponse {
-    /// A JSON response.
-    package static func json(_ value: some Encodable, status: HTTPStatus = .ok) throws -> HTTPResponse {
-        fatalError("skeleton")
+    /// 422 about one field.
+    /// - Parameter location: where it is, outermost first: `["body", "quantity"]`, `["query", "limit"]`.
+    package static func invalid(_ location: [String], _ message: String, type: String) -> HTTPError {
+        let name = location.dropFirst().joined(separator: ".")
+        return HTTPError(
+            .unprocessableContent, "validation", name.isEmpty ? message : "\(name): \(message)",
+            fields: [FieldError(location, message, type: type)])
     }
-    package static func empty(_ status: HTTPStatus = .noContent) -> HTTPResponse { HTTPResponse(status: status) }
+
+    /// 401: nobody knows who asks.
+    static let unauthenticated = HTTPError(.unauthorized, "unauthenticated", "Not authenticated")
 }

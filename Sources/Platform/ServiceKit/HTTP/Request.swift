@@ -1,6 +1,7 @@
 package import HTTP
-package import HTTPCodec
+internal import HTTPCodec
 package import Security
+internal import Values
 
 /// A request matched to a route: what a handler sees.
 package struct Request: Sendable {
@@ -10,57 +11,110 @@ package struct Request: Sendable {
     /// The verified caller; nil on an open route without a token.
     package let identity: Identity?
     package let requestID: String
+    /// The largest body that is read.
+    package let maxBodyBytes: Int
+    private let parameters: [PathParameter]
+
+    init(
+        http: HTTPRequest, route: String, identity: Identity?, requestID: String, parameters: [PathParameter],
+        maxBodyBytes: Int
+    ) {
+        self.http = http
+        self.route = route
+        self.identity = identity
+        self.requestID = requestID
+        self.parameters = parameters
+        self.maxBodyBytes = maxBodyBytes
+    }
+
+    // MARK: Path and query
 
     /// A path parameter, percent-decoded. Traps when the template has none of this name.
-    package func parameter(_ name: String) -> String { fatalError("skeleton") }
+    package func parameter(_ name: String) -> String {
+        guard let parameter = parameters.first(where: { $0.name == name }) else {
+            preconditionFailure("the route \(route) has no parameter {\(name)}")
+        }
+        let segments = http.path.split(separator: "/", maxSplits: parameter.segment + 1)
+        guard parameter.segment < segments.count else { return "" }
+        // The router let only well-formed text through.
+        return PercentEncoding.decode(segments[parameter.segment].prefix { $0 != "/" }, plusIsSpace: false) ?? ""
+    }
+
     /// The same as a UUID in lower case.
     /// - Throws: 404, because nothing can live under a malformed id.
-    package func uuid(_ name: String) throws -> String { fatalError("skeleton") }
+    package func uuid(_ name: String) throws -> String {
+        guard let id = Identifier.normalized(parameter(name)) else {
+            throw HTTPError(.notFound, "not_found", "there is nothing under this id")
+        }
+        return id
+    }
+
     /// A query parameter, percent-decoded; the first of several.
-    package func query(_ name: String) -> String? { fatalError("skeleton") }
+    package func query(_ name: String) -> String? {
+        guard let query = http.query else { return nil }
+        return FormFields.value(of: name, in: query)
+    }
+
     /// A whole number within a range; the default when absent.
     /// - Throws: 422 naming the parameter.
     package func query(_ name: String, default value: Int, in range: ClosedRange<Int>) throws -> Int {
-        fatalError("skeleton")
+        guard let text = query(name) else { return value }
+        guard let number = Int(text) else {
+            throw HTTPError.invalid(["query", name], "Input should be a valid integer", type: "int_parsing")
+        }
+        guard range.contains(number) else {
+            throw HTTPError.invalid(
+                ["query", name],
+                number < range.lowerBound
+                    ? "Input should be greater than or equal to \(range.lowerBound)"
+                    : "Input should be less than or equal to \(range.upperBound)",
+                type: number < range.lowerBound ? "greater_than_equal" : "less_than_equal")
+        }
+        return number
     }
+
     package func header(_ name: String) -> String? { http.headers[name] }
+
     /// The caller.
     /// - Throws: 401 on an open route without a token.
-    package func caller() throws -> Identity { fatalError("skeleton") }
+    package func caller() throws -> Identity {
+        guard let identity else { throw HTTPError.unauthenticated }
+        return identity
+    }
+
+    // MARK: Body
 
     /// The JSON body: content type checked (415), strictly parsed (400: depth, digits, duplicate keys, UTF-8),
-    /// decoded (422 naming the field; unknown fields are refused when `T` lists its keys as `CaseIterable`).
-    package func json<T: Decodable & Sendable>(_ type: T.Type = T.self) async throws -> T { fatalError("skeleton") }
+    /// decoded (422 naming the field; unknown fields are refused when `T` is `StrictKeys`).
+    package func json<T: Decodable & Sendable>(_ type: T.Type = T.self) async throws -> T {
+        try requireContentType("application/json")
+        return try JSONBody.decode(type, from: try await http.body.collect(upTo: maxBodyBytes))
+    }
+
     /// An `application/x-www-form-urlencoded` body.
-    package func form() async throws -> [String: String] { fatalError("skeleton") }
-}
-
-/// Who may call a route.
-package enum Access: Sendable {
-    /// Anybody; a valid token is still read.
-    case open
-    /// Anybody with a valid token: 401 otherwise.
-    case user
-    /// A user who has one of these roles: 403 otherwise.
-    case roles([String])
-    /// Other services of the platform only (a signed identity of role `service`): 403 otherwise.
-    case service
-    package static let admin = Access.roles(["admin"])
-}
-
-/// Routes that share a prefix and an error shape.
-package final class RouteGroup {
-    package typealias Handler = @Sendable (Request) async throws -> HTTPResponse
-    init() {}
-    package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.get, path, access, handler) }
-    package func post(_ path: String, _ access: Access, _ handler: @escaping Handler) {
-        on(.post, path, access, handler)
+    /// - Throws: 415 for another content type, 400 for what is malformed or ambiguous.
+    package func form() async throws -> [String: String] {
+        try requireContentType("application/x-www-form-urlencoded")
+        return try FormFields.parse(try await http.body.collect(upTo: maxBodyBytes))
     }
-    package func put(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.put, path, access, handler) }
-    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) {
-        on(.delete, path, access, handler)
+
+    private func requireContentType(_ expected: String) throws {
+        guard let given = http.headers["content-type"] else {
+            throw HTTPError(.unsupportedMediaType, "unsupported_media_type", "send Content-Type: \(expected)")
+        }
+        let parts = given.split(separator: ";", omittingEmptySubsequences: false).map(Self.trimmed)
+        let charset = parts.dropFirst().first { $0.hasPrefix("charset=") }?.dropFirst(8)
+        let isUTF8 = charset.map { ["utf-8", "\"utf-8\"", "utf8"].contains(String($0)) } ?? true
+        guard parts.first == expected, isUTF8 else {
+            throw HTTPError(
+                .unsupportedMediaType, "unsupported_media_type", "the body must be \(expected) in UTF-8")
+        }
     }
-    package func on(_ method: HTTPMethod, _ path: String, _ access: Access, _ handler: @escaping Handler) {
-        fatalError("skeleton")
+
+    private static func trimmed(_ text: Substring) -> String {
+        var text = text
+        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
+        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+        return text.lowercased()
     }
 }

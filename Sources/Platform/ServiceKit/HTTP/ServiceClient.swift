@@ -1,11 +1,31 @@
+internal import FoundationEssentials
 package import HTTP
 package import HTTPCodec
+internal import Resilience
 package import Security
+internal import Telemetry
 
 /// Calls other services of the platform by name. Identity is signed for the hop; trace, request id and deadline of
 /// the current task go along.
 package struct ServiceClient: Sendable {
-    init() { fatalError("skeleton") }
+    private let callerName: String
+    private let http: HTTPClient
+    private let directory: ServiceDirectory
+    private let identities: IdentitySigner
+    private let budget = RetryBudget()
+
+    /// Attempts of a call that may be repeated.
+    private static let maxAttempts = 3
+    /// Bytes of an answer that are read.
+    private static let maxResponseBytes = 16 * 1024 * 1024
+    private static let maxErrorBytes = 64 * 1024
+
+    init(callerName: String, http: HTTPClient, directory: ServiceDirectory, identities: IdentitySigner) {
+        self.callerName = callerName
+        self.http = http
+        self.directory = directory
+        self.identities = identities
+    }
 
     /// Whose identity the call carries.
     package enum Caller: Sendable {
@@ -14,20 +34,132 @@ package struct ServiceClient: Sendable {
         case service
     }
 
+    // MARK: Calls
+
     /// - Parameters: path: with query, percent-encoded. - template: the route for spans and metrics.
     /// - Throws: `ServiceCallError` unless the status is 2xx.
     package func get<T: Decodable & Sendable>(
         _ service: String, _ path: String, template: String, as caller: Caller, _ type: T.Type = T.self
-    ) async throws -> T { fatalError("skeleton") }
+    ) async throws -> T {
+        let request = request(.get, path, caller)
+        return try await decode(call(request, service, template, isRepeatable: true), service)
+    }
 
     package func post<T: Decodable & Sendable>(
         _ service: String, _ path: String, template: String, as caller: Caller, body: some Encodable & Sendable,
         idempotencyKey: String? = nil, _ type: T.Type = T.self
-    ) async throws -> T { fatalError("skeleton") }
+    ) async throws -> T {
+        var request = try request(.post, path, caller, body: body)
+        if let idempotencyKey { request.headers.add("idempotency-key", idempotencyKey) }
+        return try await decode(call(request, service, template, isRepeatable: idempotencyKey != nil), service)
+    }
 
-    /// Sends a request as it is (the gateway's proxy); any status is returned.
+    package func put<T: Decodable & Sendable>(
+        _ service: String, _ path: String, template: String, as caller: Caller, body: some Encodable & Sendable,
+        _ type: T.Type = T.self
+    ) async throws -> T {
+        let request = try request(.put, path, caller, body: body)
+        return try await decode(call(request, service, template, isRepeatable: true), service)
+    }
+
+    /// Deletes; the answer's body, if any, is not read.
+    package func delete(_ service: String, _ path: String, template: String, as caller: Caller) async throws {
+        _ = try await call(request(.delete, path, caller), service, template, isRepeatable: true)
+    }
+
+    /// Sends a request as it is (the gateway's proxy); any status is returned. Both bodies stream; what speaks of one
+    /// connection only is taken out of both heads.
     package func forward(_ request: HTTPRequest, to service: String, template: String) async throws -> HTTPResponse {
-        fatalError("skeleton")
+        var request = request
+        request.headers.removeHopByHop()
+        // The client's own host and length are for its own connection; ours are written by the codec.
+        request.headers.remove("host")
+        request.headers.remove("content-length")
+        request.headers.remove("expect")
+        var response = try await http.send(request, to: try url(of: service), urlTemplate: template)
+        response.headers.removeHopByHop()
+        response.headers.remove("content-length")
+        response.headers.remove("date")
+        return response
+    }
+
+    // MARK: Requests
+
+    private func request(_ method: HTTPMethod, _ path: String, _ caller: Caller) -> HTTPRequest {
+        var request = HTTPRequest(method: method, target: path)
+        let identity: Identity =
+            switch caller {
+            case .user(let identity): identity
+            case .service: Identity(userID: callerName, username: callerName, roles: ["service"])
+            }
+        let now = Int64(TelemetryClock.system.wallNanoseconds() / 1_000_000_000)
+        request.headers.add(IdentitySigner.header, identities.sign(identity, now: now))
+        request.headers.add("accept", "application/json")
+        return request
+    }
+
+    private func request(
+        _ method: HTTPMethod, _ path: String, _ caller: Caller, body: some Encodable & Sendable
+    ) throws -> HTTPRequest {
+        var request = request(method, path, caller)
+        request.headers.add("content-type", "application/json")
+        request.body = .bytes(try JSONText.encode(body))
+        return request
+    }
+
+    private func url(of service: String) throws -> String {
+        guard let url = directory.url(of: service) else {
+            throw ServiceCallError(
+                service: service, status: nil, message: "its address is unknown: set \(service.uppercased())_URL")
+        }
+        return url
+    }
+
+    // MARK: Attempts
+
+    private func call(_ request: HTTPRequest, _ service: String, _ template: String, isRepeatable: Bool) async throws
+        -> HTTPResponse
+    {
+        let url = try url(of: service)
+        budget.deposit()
+        var attempt = 1
+        while true {
+            do {
+                return try await attemptOnce(request, service, url, template)
+            } catch let error as ServiceCallError {
+                guard isRepeatable, error.isTransient, attempt < Self.maxAttempts, budget.withdraw() else {
+                    throw error
+                }
+            }
+            try await Task.sleep(nanoseconds: UInt64(Backoff.milliseconds(attempt: attempt)) * 1_000_000)
+            attempt += 1
+        }
+    }
+
+    private func attemptOnce(_ request: HTTPRequest, _ service: String, _ url: String, _ template: String) async throws
+        -> HTTPResponse
+    {
+        let response: HTTPResponse
+        do {
+            response = try await http.send(request, to: url, urlTemplate: template)
+        } catch let error as HTTPClientError {
+            throw ServiceCallError(service: service, status: nil, message: error.type)
+        }
+        guard !(200...299).contains(response.status.code) else { return response }
+        let body = (try? await response.body.collect(upTo: Self.maxErrorBytes)) ?? []
+        throw ServiceCallError(
+            service: service, status: response.status,
+            message: UpstreamError.message(in: body) ?? "it answered \(response.status.code)")
+    }
+
+    private func decode<T: Decodable>(_ response: HTTPResponse, _ service: String) async throws -> T {
+        do {
+            let body = try await response.body.collect(upTo: Self.maxResponseBytes)
+            return try JSONDecoder().decode(T.self, from: Data(body))
+        } catch is DecodingError {
+            throw ServiceCallError(
+                service: service, status: .badGateway, message: "its answer is not what was expected")
+        }
     }
 }
 
@@ -37,4 +169,57 @@ package struct ServiceCallError: Error, Sendable {
     package let status: HTTPStatus?
     /// The other service's message (`detail` or `message` of its error), or what the transport said.
     package let message: String
+
+    package init(service: String, status: HTTPStatus?, message: String) {
+        self.service = service
+        self.status = status
+        self.message = message
+    }
+
+    /// Whether the same call may succeed in a moment.
+    var isTransient: Bool {
+        guard let status else { return true }
+        return [502, 503, 504].contains(status.code)
+    }
+}
+
+extension ServiceCallError: CustomStringConvertible {
+    package var description: String {
+        "the service '\(service)' \(status.map { "answered \($0.code)" } ?? "did not answer"): \(message)"
+    }
+}
+
+/// Finds the message in another service's error, whichever of our shapes it has.
+private enum UpstreamError {
+    private struct Text: Decodable {
+        let detail: Detail?
+        let message: String?
+    }
+
+    private enum Detail: Decodable {
+        case text(String)
+        case list(String)
+
+        private struct Item: Decodable { let msg: String }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.singleValueContainer()
+            if let text = try? container.decode(String.self) {
+                self = .text(text)
+            } else {
+                self = .list(try container.decode([Item].self).map(\.msg).joined(separator: "; "))
+            }
+        }
+
+        var message: String {
+            switch self {
+            case .text(let text), .list(let text): text
+            }
+        }
+    }
+
+    static func message(in body: [UInt8]) -> String? {
+        guard let text = try? JSONDecoder().decode(Text.self, from: Data(body)) else { return nil }
+        return text.detail?.message ?? text.message
+    }
 }

@@ -1,0 +1,99 @@
+internal import HTTP
+internal import HTTPCodec
+internal import Security
+internal import Telemetry
+
+/// Finds out who calls: the gateway's signed identity, or the bearer of an access token. Nothing else that a client
+/// sends says anything about who it is.
+struct Authenticator: Sendable {
+    let tokens: TokenSigner
+    let identities: IdentitySigner
+
+    /// Who calls, and how it is known.
+    enum Caller: Sendable {
+        case nobody
+        /// A credential was sent and refused; the reason is a fixed word.
+        case refused(String)
+        case user(Identity)
+        /// Signed inside the platform.
+        case signed(Identity)
+
+        var identity: Identity? {
+            switch self {
+            case .user(let identity), .signed(let identity): identity
+            case .nobody, .refused: nil
+            }
+        }
+    }
+
+    /// - Parameter acceptsSigned: whether the peer may vouch for somebody: false at the edge of the platform.
+    func caller(_ headers: HTTPFields, acceptsSigned: Bool) -> Caller {
+        if acceptsSigned, let text = headers[IdentitySigner.header] {
+            do {
+                return .signed(try identities.verify(text, now: Self.now))
+            } catch {
+                return .refused(Self.reason(error))
+            }
+        }
+        guard let header = headers["authorization"] else { return .nobody }
+        guard let token = Self.bearer(header) else { return .refused("scheme") }
+        do {
+            let claims = try tokens.verify(String(token), now: Self.now)
+            return .user(
+                Identity(
+                    userID: claims.subject, username: claims.username, roles: claims.roles,
+                    companyID: claims.companyID))
+        } catch {
+            return .refused(Self.reason(error))
+        }
+    }
+
+    /// - Throws: `HTTPError` 401 or 403.
+    static func check(_ caller: Caller, _ access: Access) throws {
+        switch access {
+        case .open: return
+        case .user:
+            guard caller.identity != nil else { throw unauthenticated(caller) }
+        case .roles(let roles):
+            guard let identity = caller.identity else { throw unauthenticated(caller) }
+            guard identity.roles.contains(where: roles.contains) else { throw forbidden }
+        case .service:
+            guard case .signed(let identity) = caller, identity.roles.contains("service") else { throw forbidden }
+        }
+    }
+
+    private static func unauthenticated(_ caller: Caller) -> HTTPError {
+        guard case .refused(let reason) = caller else { return .unauthenticated }
+        var error = HTTPError(.unauthorized, "token_\(reason)", "Could not validate credentials")
+        // RFC 6750, section 3.1.
+        error.headers.append(("www-authenticate", #"Bearer error="invalid_token""#))
+        return error
+    }
+
+    private static let forbidden = HTTPError(
+        .forbidden, "forbidden", "Not enough permissions: this needs a role that you do not have")
+
+    /// The token of `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
+    private static func bearer(_ header: String) -> Substring? {
+        let scheme = "bearer "
+        guard header.utf8.count > scheme.utf8.count, header.prefix(scheme.count).lowercased() == scheme else {
+            return nil
+        }
+        return header.dropFirst(scheme.count)
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        guard let error = error as? TokenError else { return "invalid" }
+        return switch error {
+        case .malformed: "malformed"
+        case .unsupportedAlgorithm: "unsupported_algorithm"
+        case .badSignature: "bad_signature"
+        case .expired: "expired"
+        case .notYetValid: "not_yet_valid"
+        case .wrongIssuer: "wrong_issuer"
+        case .wrongAudience: "wrong_audience"
+        }
+    }
+
+    private static var now: Int64 { Int64(TelemetryClock.system.wallNanoseconds() / 1_000_000_000) }
+}

@@ -1,0 +1,250 @@
+internal import HTTP
+internal import HTTPCodec
+internal import Security
+internal import Telemetry
+
+/// What happens to every request of a service: route → context → span → identity → access → handler → error shape → one
+/// observation. Runs on the connection's loop and never leaves it.
+final class RequestPipeline: Sendable {
+    /// Handles what no route takes.
+    struct Fallback: Sendable {
+        let template: @Sendable (HTTPRequest) -> String
+        let maxBodyBytes: Int
+        let handler: RouteGroup.Handler
+    }
+
+    private let router: Router
+    private let fallback: Fallback?
+    private let telemetry: Telemetry
+    private let instruments: HTTPInstruments
+    private let authenticator: Authenticator
+    /// Whether the peer's trace context, deadline and signed identity count.
+    private let trustsPeer: Bool
+    private let defaultDeadlineMilliseconds: UInt64
+    private let unmatched: TemplateTelemetry
+    private let fallbackTemplates: FallbackTemplates
+
+    init(
+        router: Router, fallback: Fallback?, telemetry: Telemetry, instruments: HTTPInstruments,
+        authenticator: Authenticator, trustsPeer: Bool, defaultDeadlineMilliseconds: Int
+    ) {
+        self.router = router
+        self.fallback = fallback
+        self.telemetry = telemetry
+        self.instruments = instruments
+        self.authenticator = authenticator
+        self.trustsPeer = trustsPeer
+        self.defaultDeadlineMilliseconds = UInt64(defaultDeadlineMilliseconds)
+        unmatched = TemplateTelemetry(route: HTTPTelemetry.unmatchedRoute, instruments: instruments)
+        fallbackTemplates = FallbackTemplates(instruments: instruments)
+    }
+
+    // MARK: Matching
+
+    /// What answers a request, and under which name it is observed.
+    private struct Plan {
+        var route: Route?
+        var template: String
+        var allow: String?
+        var telemetry: RouteTelemetry
+    }
+
+    private func plan(_ request: HTTPRequest) -> Plan {
+        let method = MethodLabel(request.method)
+        if let endpoint = router.endpoint(of: request.target) {
+            let route = endpoint.routes[method.rawValue]
+            return Plan(
+                route: route, template: endpoint.template, allow: route == nil ? endpoint.allow : nil,
+                telemetry: endpoint.telemetry.method(method))
+        }
+        if let fallback {
+            let template = fallback.template(request)
+            return Plan(template: template, telemetry: fallbackTemplates.of(template).method(method))
+        }
+        return Plan(template: HTTPTelemetry.unmatchedRoute, telemetry: unmatched.method(method))
+    }
+
+    // MARK: The way of a request
+
+    func respond(to http: HTTPRequest) async -> HTTPResponse {
+        let plan = plan(http)
+        let sent = Self.extract(http.headers)
+        let span: Span
+        if trustsPeer || sent.span == nil {
+            span = telemetry.tracer.startSpan(plan.telemetry.spanName, kind: .server, parent: sent)
+        } else {
+            // A stranger's trace is not ours to continue: a new one starts, and points to it.
+            span = telemetry.tracer.startSpan(
+                plan.telemetry.spanName, kind: .server, parent: TelemetryContext(),
+                links: sent.span.map { [SpanLink($0)] } ?? [])
+        }
+        let context = TelemetryContext(
+            span: span.context, requestID: sent.requestID, baggage: trustsPeer ? sent.baggage : Baggage(),
+            deadline: deadline(http.headers))
+        let observation = RequestObservation(
+            span: span, context: context, route: plan.telemetry, isQuiet: plan.route?.isQuiet ?? false,
+            telemetry: telemetry, instruments: instruments, path: Self.path(http.target),
+            clientAddress: clientAddress(http), requestBytes: Self.knownLength(http.body))
+        return await TelemetryContext.$current.withValue(context) {
+            var response = await answer(http, plan, observation)
+            addIdentifiers(context, to: &response)
+            return observed(response, observation, isHead: http.method == .head)
+        }
+    }
+
+    /// The handler's response, or the error's.
+    private func answer(_ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation) async -> HTTPResponse {
+        do {
+            let response = try await handle(http, plan, observation)
+            if Task.isCancelled { observation.errorType = "disconnected" }
+            observation.status =
+                Task.isCancelled ? HTTPTelemetry.clientClosedRequest : response.status.code
+            return response
+        } catch {
+            return refusal(error, http, plan, observation)
+        }
+    }
+
+    private func handle(_ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation) async throws
+        -> HTTPResponse
+    {
+        let caller = authenticator.caller(http.headers, acceptsSigned: trustsPeer)
+        observation.userID = caller.identity?.userID
+        guard let route = plan.route else { return try await handleUnrouted(http, plan, caller.identity, observation) }
+        try Authenticator.check(caller, route.access)
+        return try await route.handler(
+            Request(
+                http: http, route: route.template, identity: caller.identity,
+                requestID: observation.context.requestID ?? "", parameters: route.parameters,
+                maxBodyBytes: route.maxBodyBytes))
+    }
+
+    private func handleUnrouted(
+        _ http: HTTPRequest, _ plan: Plan, _ identity: Identity?, _ observation: RequestObservation
+    ) async throws -> HTTPResponse {
+        if let allow = plan.allow {
+            var response = HTTPResponse(status: .noContent)
+            response.headers.add("allow", allow)
+            if http.method == .options { return response }
+            var error = HTTPError(
+                .methodNotAllowed, "method_not_allowed", "this path does not take this method: use one of \(allow)")
+            error.headers.append(("allow", allow))
+            throw error
+        }
+        guard let fallback else {
+            throw HTTPError(.notFound, "not_found", "there is nothing under this path")
+        }
+        return try await fallback.handler(
+            Request(
+                http: http, route: plan.template, identity: identity,
+                requestID: observation.context.requestID ?? "", parameters: [], maxBodyBytes: fallback.maxBodyBytes))
+    }
+
+    // MARK: Errors
+
+    private func refusal(
+        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
+    ) -> HTTPResponse {
+        if error is CancellationError || Task.isCancelled {
+            observation.errorType = "disconnected"
+            observation.status = HTTPTelemetry.clientClosedRequest
+            return HTTPResponse(status: HTTPStatus(HTTPTelemetry.clientClosedRequest))
+        }
+        let told = HTTPError.telling(of: error)
+        observation.status = told.status.code
+        if told.status.code >= 500 {
+            let type = HTTPError.type(of: error)
+            observation.errorType = type
+            telemetry.logger.log(
+                HTTPTelemetry.failed, "\(plan.telemetry.method.name) \(plan.template) failed: \(type)",
+                [Attribute(.errorType, .string(type)), Attribute(.errorMessage, .string(String(describing: error)))])
+        } else if told.status == .unauthorized || told.status == .forbidden {
+            telemetry.logger.log(
+                HTTPTelemetry.denied, "\(plan.telemetry.method.name) \(plan.template) denied: \(told.code)",
+                [Attribute(.reasonLabel, .string(told.code))])
+        }
+        let shape = plan.route?.shape ?? router.shape(of: http.target)
+        return shape.response(
+            to: told, traceID: observation.span.context.traceID, requestID: observation.context.requestID)
+    }
+
+    // MARK: The end
+
+    private func addIdentifiers(_ context: TelemetryContext, to response: inout HTTPResponse) {
+        // A proxied response brings those of the other side.
+        response.headers.remove("x-request-id")
+        response.headers.remove("x-trace-id")
+        if let requestID = context.requestID { response.headers.add("x-request-id", requestID) }
+        guard let traceID = context.span?.traceID else { return }
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digits in
+            HexDigits.write(traceID.high, to: digits, at: 0)
+            HexDigits.write(traceID.low, to: digits, at: 16)
+            response.headers.add("x-trace-id", bytes: UnsafeBufferPointer(digits))
+        }
+    }
+
+    /// Ends the observation now, or with the last piece of a body that is still being written.
+    private func observed(_ response: HTTPResponse, _ observation: RequestObservation, isHead: Bool) -> HTTPResponse {
+        switch response.body {
+        case .empty: break
+        case .bytes(let bytes): observation.responseBytes = isHead ? 0 : bytes.count
+        case .stream(let length, let pieces):
+            if isHead { break }
+            var response = response
+            response.body = .stream(length: length, ObservedBody(pieces, observation))
+            return response
+        }
+        observation.finish()
+        return response
+    }
+
+    // MARK: What came along
+
+    /// Several fields of one name are one list, where the standards say so.
+    private static func extract(_ headers: HTTPFields) -> TelemetryContext {
+        Propagation.extract { name in
+            guard let first = headers[name] else { return nil }
+            if name == Propagation.requestID { return first }
+            let all = headers.values(name)
+            return all.count > 1 ? all.joined(separator: ",") : first
+        }
+    }
+
+    /// When the caller stops waiting, or when we stop working: the earlier of both.
+    private func deadline(_ headers: HTTPFields) -> UInt64 {
+        var milliseconds = defaultDeadlineMilliseconds
+        if trustsPeer, let left = headers["x-request-deadline"].flatMap(UInt64.init) {
+            milliseconds = min(milliseconds, left)
+        }
+        return TelemetryClock.system.monotonicNanoseconds() + milliseconds * 1_000_000
+    }
+
+    private static func path(_ target: String) -> String {
+        guard let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return target }
+        return String(target[..<end])
+    }
+
+    /// The shopper's address: the gateway passes it on, and nobody else is believed.
+    private func clientAddress(_ http: HTTPRequest) -> String {
+        guard trustsPeer, let list = http.headers["x-forwarded-for"] else { return http.peerAddress }
+        return String(list.prefix { $0 != "," && $0 != " " })
+    }
+
+    private static func knownLength(_ body: HTTPBody) -> Int? {
+        switch body {
+        case .empty: 0
+        case .bytes(let bytes): bytes.count
+        case .stream(let length, _): length
+        }
+    }
+}
+
+/// Sixteen lower-case hexadecimal digits without a `String`.
+enum HexDigits {
+    static func write(_ value: UInt64, to buffer: UnsafeMutableBufferPointer<UInt8>, at offset: Int) {
+        for index in 0..<16 {
+            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - index * 4)) & 0xF
+            buffer[offset + index] = nibble < 10 ? nibble + 0x30 : nibble + 0x57
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package import HTTP
+package import HTTPCodec
+
+/// Routes that share a prefix and an error shape.
+package final class RouteGroup {
+    package typealias Handler = @Sendable (Request) async throws -> HTTPResponse
+
+    private let prefix: String
+    private let shape: ErrorShape
+    private(set) var routes: [Route] = []
+
+    init(prefix: String, shape: ErrorShape) {
+        self.prefix = prefix
+        self.shape = shape
+    }
+
+    package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.get, path, access, handler) }
+    package func post(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
+        on(.post, path, access, maxBodyBytes: maxBodyBytes, handler)
+    }
+    package func put(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
+        on(.put, path, access, maxBodyBytes: maxBodyBytes, handler)
+    }
+    package func patch(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
+        on(.patch, path, access, maxBodyBytes: maxBodyBytes, handler)
+    }
+    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) {
+        on(.delete, path, access, handler)
+    }
+
+    /// Declares a route.
+    /// - Parameters:
+    ///   - path: appended to the group's prefix; `{name}` stands for one segment; a slash at the end makes no difference.
+    ///   - maxBodyBytes: the largest body that is read; 1 MiB unless told otherwise.
+    package func on(
+        _ method: HTTPMethod, _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
+    ) {
+        routes.append(
+            Route(
+                method: MethodLabel(method), template: prefix + path, access: access, shape: shape,
+                maxBodyBytes: maxBodyBytes ?? Route.defaultMaxBodyBytes, handler: handler))
+    }
+}
+
+/// One operation of a service: a method on a path template, who may call it, and what answers.
+final class Route: Sendable {
+    static let defaultMaxBodyBytes = 1024 * 1024
+
+    let method: MethodLabel
+    let template: String
+    let access: Access
+    let shape: ErrorShape
+    let maxBodyBytes: Int
+    /// Scraped and probed all day: measured like any other, logged for debugging only.
+    let isQuiet: Bool
+    let handler: RouteGroup.Handler
+    /// The template's parameters with the number of their segment.
+    let parameters: [PathParameter]
+
+    init(
+        method: MethodLabel, template: String, access: Access, shape: ErrorShape,
+        maxBodyBytes: Int = Route.defaultMaxBodyBytes, isQuiet: Bool = false, handler: @escaping RouteGroup.Handler
+    ) {
+        self.method = method
+        self.template = template
+        self.access = access
+        self.shape = shape
+        self.maxBodyBytes = maxBodyBytes
+        self.isQuiet = isQuiet
+        self.handler = handler
+        parameters = PathTemplate.segments(of: template).enumerated().compactMap { index, segment in
+            if case .parameter(let name) = segment { PathParameter(name: name, segment: index) } else { nil }
+        }
+    }
+}
+
+/// A `{name}` of a template.
+struct PathParameter: Sendable {
+    let name: String
+    /// Segments before it.
+    let segment: Int
+}
+
+/// A path template taken apart at its slashes.
+enum PathTemplate {
+    enum Segment: Sendable, Equatable {
+        case literal(String)
+        case parameter(String)
+    }
+
+    /// A slash at the end adds no segment.
+    static func segments(of template: String) -> [Segment] {
+        template.split(separator: "/", omittingEmptySubsequences: true).map { part in
+            part.first == "{" && part.last == "}"
+                ? .parameter(String(part.dropFirst().dropLast())) : .literal(String(part))
+        }
+    }
+}
