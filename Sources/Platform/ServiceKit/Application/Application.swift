@@ -26,7 +26,7 @@ package final class Application: Sendable {
     let databaseClient: PostgreSQLClient?
     let databaseURL: String?
     let redisClient: RedisClient?
-    let messaging: Messaging?
+    let events: EventBus?
     private let registrations = Mutex(Registrations())
 
     /// What `build` has declared so far.
@@ -37,6 +37,7 @@ package final class Application: Sendable {
         var jobs: [PeriodicJob] = []
         var checks: [HealthCheck] = []
         var components: [any Component] = []
+        var extraDatabases: [PostgreSQLClient] = []
         var trustsIncomingContext = true
     }
 
@@ -51,39 +52,44 @@ package final class Application: Sendable {
         services = ServiceClient(
             callerName: definition.name, http: httpClient, directory: platform.directory,
             identities: platform.identities)
-        databaseURL = Self.databaseURL(definition, platform)
+        databaseURL = Self.databaseURL(definition, platform.configuration)
         databaseClient = databaseURL.map { url in
             var configuration = PostgreSQLClient.Configuration(url: url)
             configuration.poolSizePerLoop = platform.settings.poolSizePerLoop
             return PostgreSQLClient(configuration: configuration, group: platform.group, telemetry: telemetry)
         }
-        redisClient = Self.url(definition.usesRedis, platform.settings.redisURL, "REDIS_URL", platform).map {
+        redisClient = Self.url(definition.usesRedis, "REDIS_URL", platform.configuration).map {
             RedisClient(configuration: .init(url: $0), group: platform.group, telemetry: telemetry)
         }
-        let database = databaseClient
-        messaging = Self.url(definition.usesBroker, platform.settings.brokerURL, "RABBITMQ_URL", platform).map {
-            Messaging(
-                service: definition.name, url: $0, database: database,
-                retryDelaysMilliseconds: platform.settings.retryDelaysMilliseconds, group: platform.group,
-                telemetry: telemetry)
+        let broker = Self.url(definition.usesBroker, "RABBITMQ_URL", platform.configuration)
+        if let broker, let databaseClient {
+            var configuration = AMQPClient.Configuration(url: broker)
+            configuration.connectionName = definition.name
+            events = EventBus(
+                service: definition.name,
+                broker: AMQPClient(configuration: configuration, group: platform.group, telemetry: telemetry),
+                database: databaseClient, telemetry: telemetry, group: platform.group)
+        } else {
+            events = nil
         }
     }
 
     /// `<NAME>_DATABASE_URL`, or `DATABASE_URL` with the name of the service's database.
-    private static func databaseURL(_ definition: ServiceDefinition, _ platform: Platform) -> String? {
+    static func databaseURL(_ definition: ServiceDefinition, _ configuration: ConfigurationReader) -> String? {
         guard let database = definition.database else { return nil }
         let own = definition.name.uppercased() + "_DATABASE_URL"
-        if let url = platform.configuration.optionalString(own) { return url }
-        guard let server = url(true, platform.settings.databaseURL, "DATABASE_URL", platform) else { return nil }
-        return DatabaseURL(server).replacingDatabase(database).text
+        if let url = configuration.optionalString(own) { return url }
+        guard let server = url(true, "DATABASE_URL", configuration) else { return nil }
+        return ServiceDatabase.url(server: server, database: database)
     }
 
-    private static func url(_ isNeeded: Bool, _ url: String?, _ name: String, _ platform: Platform) -> String? {
+    private static func url(_ isNeeded: Bool, _ name: String, _ configuration: ConfigurationReader) -> String? {
         guard isNeeded else { return nil }
-        if let url { return url }
-        // Asked for again as a required one, so that the complaint reads like all others.
-        _ = platform.configuration.required(name, expected: "the URL of a server")
-        return nil
+        if let url = configuration.optionalString(name) { return url }
+        // Asked for again as a required one, so that the complaint reads like all others; nothing will start, but the
+        // rest of the configuration is still read, so that all that is wrong is told at once.
+        _ = configuration.required(name, expected: "the URL of a server")
+        return "\(name.lowercased().prefix { $0 != "_" })://missing"
     }
 
     // MARK: What a service has
@@ -92,11 +98,23 @@ package final class Application: Sendable {
     package var database: PostgreSQLClient {
         Self.existing(databaseClient, "a database", definition, "database")
     }
+    /// Another pool on the same database, for work that must not wait for the service's own statements; started and
+    /// stopped with the service. During `build` only. Traps when the definition names no database.
+    package func makeDatabaseClient(poolSizePerLoop: Int) -> PostgreSQLClient {
+        guard let databaseURL else {
+            return Self.existing(databaseClient, "a database", definition, "database")
+        }
+        var configuration = PostgreSQLClient.Configuration(url: databaseURL)
+        configuration.poolSizePerLoop = poolSizePerLoop
+        let client = PostgreSQLClient(configuration: configuration, group: group, telemetry: telemetry)
+        registrations.withLock { $0.extraDatabases.append(client) }
+        return client
+    }
     /// Traps when the definition does not use Redis.
     package var redis: RedisClient { Self.existing(redisClient, "Redis", definition, "usesRedis") }
     /// Events written in the caller's transaction and published afterwards. Traps without database and broker.
     package var outbox: Outbox {
-        Self.existing(messaging?.outbox, "an outbox", definition, "database and usesBroker")
+        Self.existing(events?.outbox, "an outbox", definition, "database and usesBroker")
     }
     package var tokenSigner: TokenSigner { platform.tokens }
     package var identitySigner: IdentitySigner { platform.identities }
@@ -144,12 +162,12 @@ package final class Application: Sendable {
     /// happen exactly once however often the message arrives; a thrown error rolls back and retries later.
     package func on<E: Event>(
         _ type: E.Type, _ handler: @escaping @Sendable (E, MessageContext) async throws -> Void
-    ) { messaging?.on(type, handler) }
+    ) { events?.on(type, handler) }
 
     /// Consumes every event of the exchange as raw JSON (an audit trail), exactly once like `on`.
     package func onEveryEvent(
         queue: String, _ handler: @escaping @Sendable (RawEvent, MessageContext) async throws -> Void
-    ) { messaging?.onEveryEvent(queue: queue, handler) }
+    ) { events?.onEveryEvent(queue: queue, handler) }
 
     /// Runs `body` every so often while the service runs, never twice at once; failures are logged and counted.
     package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () async throws -> Void) {

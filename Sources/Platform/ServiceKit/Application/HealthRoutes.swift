@@ -32,7 +32,8 @@ struct HealthRoutes: Sendable {
     private func summary() async -> HTTPResponse {
         let report = await checks.report()
         return .json(
-            bytes: body(report, status: report.status.rawValue), status: report.status == .down ? .serviceUnavailable : .ok)
+            bytes: body(report, status: report.status.rawValue),
+            status: report.status == .down ? .serviceUnavailable : .ok)
     }
 
     private func ready() async -> HTTPResponse {

@@ -1,18 +1,142 @@
+internal import Configuration
 package import EventLoop
+internal import Synchronization
+package import Telemetry
+internal import TelemetryExport
 
 /// Runs services in this process: telemetry, migrations, ordered start, readiness, graceful drain.
 package final class ServiceHost: Sendable {
-    /// - Parameter values: settings (`ConfigurationReader`), shared by all services of the process.
-    package init(services: [ServiceDefinition], values: [String: String], group: EventLoopGroup) {
-        fatalError("skeleton")
+    private let services: [ServiceDefinition]
+    private let values: [String: String]
+    private let group: EventLoopGroup
+    private let makeTelemetry: (@Sendable (String) -> Telemetry)?
+    private let state = Mutex(State())
+
+    private struct State: Sendable {
+        var runners: [ServiceRunner] = []
+        var pipeline: TelemetryPipeline?
+        var workers: WorkerPool?
     }
 
+    /// Threads for what blocks or burns (bcrypt), shared by all services of the process.
+    private static let workerThreads = 2
+    private static let flushSeconds = 5
+
+    /// - Parameters:
+    ///   - values: settings (`ConfigurationReader`), shared by all services of the process.
+    ///   - telemetry: gives each service its telemetry by its name; nil makes the usual pipeline.
+    package init(
+        services: [ServiceDefinition], values: [String: String], group: EventLoopGroup,
+        telemetry: (@Sendable (String) -> Telemetry)? = nil
+    ) {
+        self.services = services
+        self.values = values
+        self.group = group
+        makeTelemetry = telemetry
+    }
+
+    // MARK: Start
+
     /// Starts everything; on an error stops what had started, and throws it.
-    package func start() async throws { fatalError("skeleton") }
+    /// - Throws: `ConfigurationError` with everything that is wrong, `RouteConflict`, `ServiceStartError`.
+    package func start() async throws {
+        do {
+            let runners = try await build()
+            await pipeline?.start()
+            try await prepare(runners)
+            for runner in runners { try await runner.start() }
+        } catch {
+            await stop()
+            throw error
+        }
+    }
+
+    /// Puts the services together without starting anything.
+    private func build() async throws -> [ServiceRunner] {
+        let configuration = ConfigurationReader(values: values)
+        let workers = WorkerPool(threads: Self.workerThreads)
+        state.withLock { $0.workers = workers }
+        let pipeline = makeTelemetry == nil ? TelemetryPipeline(values: values, group: group) : nil
+        state.withLock { $0.pipeline = pipeline }
+        let platform = Platform(configuration: configuration, group: group, workers: workers)
+        var runners: [ServiceRunner] = []
+        for service in services {
+            guard let telemetry = makeTelemetry?(service.name) ?? pipeline?.telemetry(for: service.name) else {
+                continue
+            }
+            let application = Application(definition: service, platform: platform, telemetry: telemetry)
+            try await service.build(application)
+            runners.append(try ServiceRunner(application))
+        }
+        try validate(configuration)
+        let built = runners
+        state.withLock { $0.runners = built }
+        return built
+    }
+
+    /// Services share settings: what is wrong with one is told once.
+    private func validate(_ configuration: ConfigurationReader) throws {
+        do {
+            try configuration.validate()
+        } catch let error as ConfigurationError {
+            var problems: [String] = []
+            for problem in error.problems where !problems.contains(problem) { problems.append(problem) }
+            throw ConfigurationError(problems: problems)
+        }
+    }
+
+    /// Databases are migrated side by side: they have nothing to do with each other.
+    private func prepare(_ runners: [ServiceRunner]) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for runner in runners {
+                tasks.addTask { try await runner.prepare() }
+            }
+            try await tasks.waitForAll()
+        }
+    }
+
+    // MARK: Stop
 
     /// Readiness off, stop accepting, finish, stop in reverse order, flush telemetry.
-    package func stop() async { fatalError("skeleton") }
+    package func stop() async {
+        let (runners, workers, pipeline) = state.withLock { state in
+            defer { state = State() }
+            return (state.runners, state.workers, state.pipeline)
+        }
+        for runner in runners { runner.beginDrain() }
+        for runner in runners.reversed() { await runner.stop() }
+        workers?.shutdown()
+        await pipeline?.shutdown(timeoutSeconds: Self.flushSeconds)
+    }
+
+    private var pipeline: TelemetryPipeline? { state.withLock { $0.pipeline } }
+
+    // MARK: What runs
 
     /// Where each service listens, after `start`.
-    package var endpoints: [(name: String, url: String)] { fatalError("skeleton") }
+    package var endpoints: [(name: String, url: String)] {
+        state.withLock { $0.runners }.map { ($0.application.definition.name, $0.url) }
+    }
+
+    /// A running service's application: for tests that look at its clients.
+    package func application(_ name: String) -> Application? {
+        state.withLock { $0.runners }.first { $0.application.definition.name == name }?.application
+    }
+
+    // MARK: Migrations
+
+    /// Brings one service's database to its newest schema, without starting anything.
+    /// - Returns: the names of what was applied.
+    /// - Throws: `ConfigurationError`, `MigrationError`, `PostgreSQLError`.
+    package static func migrate(
+        _ definition: ServiceDefinition, values: [String: String], group: EventLoopGroup
+    ) async throws -> [String] {
+        let configuration = ConfigurationReader(values: values)
+        guard let url = Application.databaseURL(definition, configuration) else {
+            try configuration.validate()
+            return []
+        }
+        try configuration.validate()
+        return try await ServiceRunner.migrate(definition, url: url, group: group)
+    }
 }

@@ -1,4 +1,4 @@
-package import HTTP
+internal import HTTP
 internal import HTTPCodec
 internal import Telemetry
 
@@ -17,7 +17,7 @@ package enum ErrorShape: Sendable {
     }
 
     /// The response that tells a client of an error.
-    package func response(to error: HTTPError, traceID: TraceID?, requestID: String?) -> HTTPResponse {
+    func response(to error: HTTPError, traceID: TraceID?, requestID: String?) -> HTTPResponse {
         var body = ByteBuffer(capacity: 256)
         switch self {
         case .problem: Self.writeProblem(error, traceID, requestID, to: &body)

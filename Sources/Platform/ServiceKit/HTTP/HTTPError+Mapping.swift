@@ -21,9 +21,9 @@ extension HTTPError {
         case is HTTPClientError: unavailable("another service does not answer: try again in a moment")
         case is WorkerPool.Saturated: unavailable("too much to do right now: try again in a moment")
         case let error as HTTPParseError: HTTPError(error.status, error.code, error.message)
-        case HTTPConnectionError.timedOut:
+        case HTTPBodyCut.timedOut:
             HTTPError(.requestTimeout, "request_timeout", "the body did not arrive in time")
-        case is HTTPConnectionError:
+        case HTTPBodyCut.disconnected:
             HTTPError(HTTPStatus(HTTPTelemetry.clientClosedRequest), "disconnected", "the body ended early")
         default:
             HTTPError(
@@ -67,7 +67,7 @@ extension HTTPError {
         switch error {
         case let error as HTTPError: error.code
         case let error as PostgreSQLError: "postgresql_" + error.type
-        case let error as HTTPClientError: error.type
+        case let error as HTTPClientError: error.errorType
         default: ErrorType.name(of: error)
         }
     }

@@ -8,7 +8,8 @@ package enum HTTPTelemetry {
     package static let requests = Counter(
         "http_requests_total", help: "HTTP requests answered.", labels: ["service", "method", "route", "status"])
     package static let duration = Histogram(
-        "http_request_duration_seconds", unit: .seconds, help: "Duration of HTTP requests until the answer is complete.",
+        "http_request_duration_seconds", unit: .seconds,
+        help: "Duration of HTTP requests until the answer is complete.",
         labels: ["service", "method", "route", "status"])
     /// The stable name of OpenTelemetry for the same observation.
     package static let serverDuration = Histogram(
@@ -24,12 +25,20 @@ package enum HTTPTelemetry {
     package static let inFlight = UpDownCounter(
         "http_requests_in_flight", help: "HTTP requests being answered now.")
 
+    package static let openConnections = Gauge(
+        "http_server_open_connections", help: "Connections of clients that are open.")
+    package static let refusedConnections = Counter(
+        "http_server_refused_connections_total", help: "Connections answered 503 because there were too many.")
+    package static let refusedRequests = Counter(
+        "http_server_refused_requests_total", help: "Requests that were malformed, too large or too slow to be served.")
+
     private static let sizeBuckets: [Double] = [100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000]
 
     /// Every metric that serving HTTP emits.
     package static let metrics: [MetricDeclaration] = [
         requests.declaration, duration.declaration, serverDuration.declaration, requestSize.declaration,
-        responseSize.declaration, inFlight.declaration,
+        responseSize.declaration, inFlight.declaration, openConnections.declaration,
+        refusedConnections.declaration, refusedRequests.declaration,
     ]
 
     package static let request = LogEvent("http.request", help: "A request was answered: one line for each.")

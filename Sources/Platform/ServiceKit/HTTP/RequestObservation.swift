@@ -1,4 +1,4 @@
-internal import HTTPCodec
+internal import HTTP
 internal import Synchronization
 internal import Telemetry
 
@@ -107,8 +107,6 @@ final class RequestObservation: @unchecked Sendable {
 }
 
 extension AttributeKey {
-    static let httpRequestMethod = AttributeKey("http.request.method")
-    static let httpResponseStatusCode = AttributeKey("http.response.status_code")
     static let httpRoute = AttributeKey("http.route")
     static let routeLabel = AttributeKey("labels.http_route")
     static let urlPath = AttributeKey("url.path")

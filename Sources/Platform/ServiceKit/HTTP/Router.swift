@@ -34,6 +34,8 @@ final class Router: Sendable {
         }
     }
 
+    /// Every template, in the order of declaration.
+    let endpoints: [Endpoint]
     private let root: Node
     /// Prefixes with their error shapes, the longest first: how a path that has no route reports it.
     private let shapes: [(prefix: String, shape: ErrorShape)]
@@ -46,7 +48,9 @@ final class Router: Sendable {
         self.shapes = shapes.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count }
         let draft = Draft()
         for route in routes { try draft.insert(route) }
-        root = draft.freeze(telemetry)
+        var endpoints: [Endpoint] = []
+        root = draft.freeze(telemetry, &endpoints)
+        self.endpoints = endpoints
     }
 
     /// The endpoint of a request target (its query is ignored); nil when there is none.
@@ -131,15 +135,20 @@ final class Router: Sendable {
             }
         }
 
-        func freeze(_ telemetry: (String) -> TemplateTelemetry) -> Node {
+        func freeze(_ telemetry: (String) -> TemplateTelemetry, _ endpoints: inout [Endpoint]) -> Node {
             let get = MethodLabel.get.rawValue
             let head = MethodLabel.head.rawValue
             if routes[head] == nil { routes[head] = routes[get] }
+            var endpoint: Endpoint?
+            if !template.isEmpty {
+                let new = Endpoint(template: template, routes: routes, telemetry: telemetry(template))
+                endpoints.append(new)
+                endpoint = new
+            }
+            var children: [(text: [UInt8], node: Node)] = []
+            for (text, draft) in literals { children.append((Array(text.utf8), draft.freeze(telemetry, &endpoints))) }
             return Node(
-                literals: literals.map { (Array($0.text.utf8), $0.draft.freeze(telemetry)) },
-                parameter: parameter?.freeze(telemetry),
-                endpoint: template.isEmpty
-                    ? nil : Endpoint(template: template, routes: routes, telemetry: telemetry(template)))
+                literals: children, parameter: parameter?.freeze(telemetry, &endpoints), endpoint: endpoint)
         }
     }
 }

@@ -78,7 +78,8 @@ package struct ServiceClient: Sendable {
         request.headers.remove("expect")
         var response = try await http.send(request, to: try url(of: service), urlTemplate: template)
         response.headers.removeHopByHop()
-        response.headers.remove("content-length")
+        // The codec frames the body; the answer to HEAD tells the length of the one that GET would have.
+        if request.method != .head { response.headers.remove("content-length") }
         response.headers.remove("date")
         return response
     }
@@ -90,7 +91,7 @@ package struct ServiceClient: Sendable {
         let identity: Identity =
             switch caller {
             case .user(let identity): identity
-            case .service: Identity(userID: callerName, username: callerName, roles: ["service"])
+            case .service: .service(callerName)
             }
         let now = Int64(TelemetryClock.system.wallNanoseconds() / 1_000_000_000)
         request.headers.add(IdentitySigner.header, identities.sign(identity, now: now))
@@ -143,7 +144,7 @@ package struct ServiceClient: Sendable {
         do {
             response = try await http.send(request, to: url, urlTemplate: template)
         } catch let error as HTTPClientError {
-            throw ServiceCallError(service: service, status: nil, message: error.type)
+            throw ServiceCallError(service: service, status: nil, message: error.description)
         }
         guard !(200...299).contains(response.status.code) else { return response }
         let body = (try? await response.body.collect(upTo: Self.maxErrorBytes)) ?? []

@@ -9,7 +9,8 @@ enum JSONBody {
         do throws(JSONSyntaxError) {
             keys = try JSONValidator.validate(bytes)
         } catch {
-            throw HTTPError(.badRequest, "json.malformed", "JSON error at byte \(error.offset): \(error.reason.rawValue)")
+            throw HTTPError(
+                .badRequest, "json.malformed", "JSON error at byte \(error.offset): \(error.reason.rawValue)")
         }
         if let strict = type as? any StrictKeys.Type { try refuseUnknown(keys, strict.allowedKeys) }
         do {
