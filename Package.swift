@@ -108,7 +108,9 @@ let package = Package(
         module("Contracts", "UsersContracts", ["Values", "ServiceKit"]),
 
         service("Gateway"),
-        service("Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"]),
+        service(
+            "Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"],
+            hasMigrations: true),
         service("Catalog", contracts: ["CatalogContracts"]),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
         service("Orders", contracts: allContracts, hasMigrations: true),
@@ -120,7 +122,7 @@ let package = Package(
             [
                 "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Configuration", "Security",
                 "ServiceKit", "Mail",
-            ] + allContracts),
+            ] + allContracts, resources: [.embedInCode("Storage/Migrations")]),
 
         module("Operations", "LocalStack", ["EventLoop"]),
         module(

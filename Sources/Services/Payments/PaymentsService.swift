@@ -18,7 +18,8 @@ package enum PaymentsService {
         let configuration = PaymentsConfiguration(app.configuration)
         let database = app.database
         let runner = PaymentRunner(
-            provider: PaymentProvider(database: database, declineAbove: configuration.declineAbove),
+            provider: PaymentProvider(
+                database: app.makeDatabaseClient(poolSizePerLoop: 4), declineAbove: configuration.declineAbove),
             telemetry: PaymentsTelemetry(app.telemetry))
 
         app.routes("/api/v1/payments") { routes in

@@ -1,0 +1,48 @@
+internal import ServiceKit
+internal import Telemetry
+
+/// What notifications tell of themselves; addresses never.
+struct NotificationsTelemetry: Sendable {
+    static let deliveries = Counter(
+        "notifications_deliveries_total", help: "Messages to customers, by what became of them.",
+        labels: ["channel", "outcome"])
+    static let pending = Gauge("notifications_pending", help: "Messages that wait to be sent.")
+    static let duration = Histogram(
+        "notifications_delivery_duration_seconds", unit: .seconds,
+        help: "From the event to the message that was sent.", labels: ["channel"],
+        buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3_600])
+
+    static let sent = LogEvent("notification.sent", help: "A message was sent.")
+    static let failed = LogEvent("notification.failed", level: .warn, help: "A message could not be sent.")
+
+    static let declarations = TelemetryDeclarations(
+        metrics: [deliveries.declaration, pending.declaration, duration.declaration], events: [sent, failed])
+
+    let pending: GaugeSeries
+    private let logger: Logger
+    private let deliveries: CounterFamily
+    private let duration: HistogramSeries
+
+    init(_ telemetry: Telemetry) {
+        logger = telemetry.logger.named("notifications")
+        pending = telemetry.metrics.gauge(Self.pending).series()
+        deliveries = telemetry.metrics.counter(Self.deliveries)
+        duration = telemetry.metrics.histogram(Self.duration).series("email")
+        for outcome in ["sent", "skipped", "failed", "retried"] { _ = deliveries.series("email", outcome) }
+    }
+
+    func noteSent(_ id: String, seconds: Double) {
+        deliveries.series("email", "sent").increment()
+        duration.record(seconds, exemplar: TelemetryContext.current.span)
+        logger.log(Self.sent, "e-mail sent", [Attribute(AttributeKey("labels.delivery_id"), .string(id))])
+    }
+
+    func noteSkipped() { deliveries.series("email", "skipped").increment() }
+
+    func noteFailed(_ id: String, isFinal: Bool, _ reason: String) {
+        deliveries.series("email", isFinal ? "failed" : "retried").increment()
+        logger.log(
+            Self.failed, isFinal ? "e-mail given up: \(reason)" : "e-mail will be tried again: \(reason)",
+            [Attribute(AttributeKey("labels.delivery_id"), .string(id))])
+    }
+}

@@ -1,0 +1,205 @@
+internal import CartContracts
+internal import FoundationEssentials
+internal import HTTP
+internal import HTTPCodec
+internal import OrdersContracts
+internal import Security
+internal import ServiceKit
+internal import Values
+
+/// The shape under `/user-api`: plain objects, errors as `{"detail": …}`.
+struct ShopRoutes: Sendable {
+    let accounts: Accounts
+    let services: ServiceClient
+
+    func declare(_ routes: RouteGroup) {
+        routes.post("/users/register", .open, register)
+        routes.post("/token", .open, token)
+        routes.get("/users/me", .user, me)
+        routes.put("/users/me", .user, update)
+        routes.get("/users/me/profile", .user, profile)
+        routes.get("/users/me/orders", .user, orders)
+        routes.post("/users/me/orders", .user, checkOut)
+        routes.get("/users/me/cart", .user, cart)
+        routes.get("/users/me/total-spent", .user, totalSpent)
+    }
+
+    // MARK: Shapes
+
+    private struct UserBody: Encodable {
+        let id: String
+        let username: String
+        let full_name: String
+        let phone: String
+        let created_at: Timestamp
+        let total_spent: Money
+        let is_admin: Bool
+
+        init(_ user: User) {
+            id = user.id
+            username = user.username
+            full_name = user.fullName
+            phone = user.phone
+            created_at = user.createdAt
+            total_spent = user.totalSpent
+            is_admin = user.role == .admin
+        }
+    }
+
+    private struct OrderSummary: Encodable {
+        let id: String
+        let status: OrderStatus
+        let total: Money
+        let created_at: Timestamp
+
+        init(_ order: OrderView) {
+            id = order.id
+            status = order.status
+            total = order.total
+            created_at = order.createdAt
+        }
+    }
+
+    private struct Profile: Encodable {
+        let id: String
+        let username: String
+        let full_name: String
+        let phone: String
+        let created_at: Timestamp
+        let total_spent: Money
+        let is_admin: Bool
+        /// Null when the cart does not answer.
+        let current_cart_total: Money?
+        let orders: [OrderSummary]
+    }
+
+    private struct TokenBody: Encodable {
+        let access_token: String
+        var token_type = "bearer"
+    }
+
+    private struct Registration: Decodable, Sendable, StrictKeys {
+        static let allowedKeys = ["username", "full_name", "phone", "password"]
+        let username: String
+        let full_name: String?
+        let phone: String?
+        let password: String
+    }
+
+    // MARK: Handlers
+
+    @Sendable private func register(_ request: Request) async throws -> HTTPResponse {
+        let body: Registration = try await request.json()
+        var problems: [HTTPError.FieldError] = []
+        if !Credentials.isUsername(body.username) {
+            problems.append(
+                .init(
+                    ["body", "username"], "3 to 150 letters, digits, or any of . _ - @ +", type: "string_pattern"))
+        }
+        if let weakness = Credentials.weakness(ofPassword: body.password) {
+            problems.append(.init(["body", "password"], weakness, type: "password_weak"))
+        }
+        try check(fullName: body.full_name ?? "", phone: body.phone ?? "", &problems)
+        do {
+            let user = try await accounts.register(
+                username: body.username, email: nil, fullName: body.full_name ?? "", phone: body.phone ?? "",
+                password: body.password)
+            return try .json(UserBody(user))
+        } catch Accounts.Failure.taken {
+            throw HTTPError(.badRequest, "username.taken", "this username is taken")
+        }
+    }
+
+    /// - Throws: 422 when there are problems.
+    private func check(fullName: String, phone: String, _ problems: inout [HTTPError.FieldError]) throws {
+        if !Credentials.isPlainText(fullName) {
+            problems.append(.init(["body", "full_name"], "at most 200 bytes of plain text", type: "string_pattern"))
+        }
+        if !Credentials.isPlainText(phone, maxBytes: 40) {
+            problems.append(.init(["body", "phone"], "at most 40 bytes of plain text", type: "string_pattern"))
+        }
+        if !problems.isEmpty {
+            throw HTTPError(.unprocessableContent, "body.invalid", "the body is not valid", fields: problems)
+        }
+    }
+
+    /// OAuth 2.0 password flow, as its seed has it.
+    @Sendable private func token(_ request: Request) async throws -> HTTPResponse {
+        let form = try await request.form()
+        var problems: [HTTPError.FieldError] = []
+        for name in ["username", "password"] where form[name, default: ""].isEmpty {
+            problems.append(.init(["body", name], "field required", type: "missing"))
+        }
+        guard problems.isEmpty, let username = form["username"], let password = form["password"] else {
+            throw HTTPError(.unprocessableContent, "form.invalid", "the form is not complete", fields: problems)
+        }
+        do {
+            let pair = try await accounts.logIn(username, password, from: request.clientAddress)
+            return try .json(TokenBody(access_token: pair.access))
+        } catch let failure as Accounts.Failure {
+            throw failure.httpError(badCredentials: "wrong username or password")
+        }
+    }
+
+    private func user(_ request: Request) async throws -> User {
+        guard let user = try await accounts.users.find(try request.caller().userID) else {
+            throw HTTPError(.notFound, "user.unknown", "there is no such user")
+        }
+        return user
+    }
+
+    @Sendable private func me(_ request: Request) async throws -> HTTPResponse {
+        try .json(UserBody(try await user(request)))
+    }
+
+    @Sendable private func update(_ request: Request) async throws -> HTTPResponse {
+        var user = try await user(request)
+        let form = try await request.form()
+        user.fullName = form["full_name"] ?? user.fullName
+        user.phone = form["phone"] ?? user.phone
+        var problems: [HTTPError.FieldError] = []
+        try check(fullName: user.fullName, phone: user.phone, &problems)
+        try await accounts.users.update(user.id, fullName: user.fullName, phone: user.phone)
+        return try .json(UserBody(user))
+    }
+
+    @Sendable private func profile(_ request: Request) async throws -> HTTPResponse {
+        let caller = try request.caller()
+        let user = try await user(request)
+        // A profile without its cart is better than none.
+        let cart = try? await fetchCart(caller)
+        let orders = (try? await fetchOrders(caller)) ?? []
+        return try .json(
+            Profile(
+                id: user.id, username: user.username, full_name: user.fullName, phone: user.phone,
+                created_at: user.createdAt, total_spent: user.totalSpent, is_admin: user.role == .admin,
+                current_cart_total: cart?.total, orders: orders.map(OrderSummary.init)))
+    }
+
+    @Sendable private func orders(_ request: Request) async throws -> HTTPResponse {
+        try .json(try await fetchOrders(try request.caller()).map(OrderSummary.init))
+    }
+
+    @Sendable private func checkOut(_ request: Request) async throws -> HTTPResponse {
+        let order: OrderView = try await services.post(
+            "cart", "/cart-api/cart/checkout", template: "/cart-api/cart/checkout", as: .user(try request.caller()),
+            body: [String: String](), idempotencyKey: request.header("idempotency-key"))
+        return try .json(order)
+    }
+
+    @Sendable private func cart(_ request: Request) async throws -> HTTPResponse {
+        try .json(try await fetchCart(try request.caller()))
+    }
+
+    @Sendable private func totalSpent(_ request: Request) async throws -> HTTPResponse {
+        try .json(["total_spent": try await user(request).totalSpent])
+    }
+
+    private func fetchCart(_ caller: Identity) async throws -> CartView {
+        try await services.get("cart", "/cart-api/cart/", template: "/cart-api/cart/", as: .user(caller))
+    }
+
+    private func fetchOrders(_ caller: Identity) async throws -> [OrderView] {
+        try await services.get("orders", "/order-api/orders/", template: "/order-api/orders/", as: .user(caller))
+    }
+}

@@ -1,0 +1,118 @@
+internal import PostgreSQL
+internal import ServiceKit
+internal import Values
+
+/// A user as it is stored. Both HTTP shapes are views of it.
+struct User: Sendable {
+    let id: String
+    let companyID: String?
+    let username: String
+    let email: String?
+    var fullName: String
+    var phone: String
+    var passwordHash: String
+    var role: Role
+    var totalSpent: Money
+    let createdAt: Timestamp
+    let updatedAt: Timestamp
+    let lsn: Int64
+}
+
+/// Reads and writes users.
+struct UserRepository: Sendable {
+    let database: PostgreSQLClient
+
+    /// - Throws: `PostgreSQLError` with `isUniqueViolation` when the name or address is taken.
+    func insert(_ user: User, in transaction: PostgreSQLTransaction) async throws {
+        try await transaction.query(
+            "INSERT users",
+            """
+            INSERT INTO users (id, company_id, username, email, full_name, phone, password_hash, role)
+            VALUES (\(user.id)::uuid, \(user.companyID)::uuid, \(user.username), \(user.email), \(user.fullName),
+                    \(user.phone), \(user.passwordHash), \(user.role.rawValue))
+            """)
+    }
+
+    func find(_ id: String) async throws -> User? {
+        try await database.query(
+            "SELECT users", "SELECT \(unsafeSQL: Self.columns) FROM users WHERE id = \(id)::uuid"
+        ).first.map(Self.user)
+    }
+
+    /// By user name or e-mail address, without case.
+    func find(login: String) async throws -> User? {
+        try await database.query(
+            "SELECT users",
+            """
+            SELECT \(unsafeSQL: Self.columns) FROM users
+            WHERE lower(username) = lower(\(login)) OR lower(email) = lower(\(login))
+            ORDER BY lower(username) = lower(\(login)) DESC LIMIT 1
+            """
+        ).first.map(Self.user)
+    }
+
+    /// A page of the caller's company, in the order of registration.
+    /// - Parameter cursor: the `lsn` after which the page starts.
+    func list(companyID: String?, after cursor: Int64, limit: Int) async throws -> [User] {
+        try await database.query(
+            "SELECT users",
+            """
+            SELECT \(unsafeSQL: Self.columns) FROM users
+            WHERE lsn > \(cursor) AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            ORDER BY lsn LIMIT \(limit)
+            """
+        ).rows.map(Self.user)
+    }
+
+    func update(_ id: String, fullName: String, phone: String) async throws {
+        try await database.query(
+            "UPDATE users",
+            """
+            UPDATE users SET full_name = \(fullName), phone = \(phone), updated_at = now() WHERE id = \(id)::uuid
+            """)
+    }
+
+    /// - Returns: false when there is no such user in the company.
+    func assign(_ role: Role, to id: String, companyID: String?) async throws -> Bool {
+        try await database.query(
+            "UPDATE users",
+            """
+            UPDATE users SET role = \(role.rawValue), updated_at = now()
+            WHERE id = \(id)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            """
+        ).count > 0
+    }
+
+    func addSpending(_ amount: Money, to id: String, in transaction: PostgreSQLTransaction) async throws {
+        try await transaction.query(
+            "UPDATE users",
+            """
+            UPDATE users SET total_spent = total_spent + \(amount)::numeric, updated_at = now()
+            WHERE id = \(id)::uuid
+            """)
+    }
+
+    /// Users who hold a refresh token that is still good.
+    func countActive() async throws -> Int {
+        try await database.query(
+            "SELECT refresh_tokens",
+            """
+            SELECT count(DISTINCT user_id) AS active FROM refresh_tokens
+            WHERE expires_at > now() AND used_at IS NULL AND revoked_at IS NULL
+            """
+        ).first?.get("active") ?? 0
+    }
+
+    private static let columns =
+        "id, company_id, username, email, full_name, phone, password_hash, role, total_spent, created_at, updated_at, lsn"
+
+    private static func user(_ row: PostgreSQLRow) throws -> User {
+        let role: String = try row.get("role")
+        guard let role = Role(rawValue: role) else { throw PostgreSQLError.decoding("users.role is unknown") }
+        return User(
+            id: try row.get("id"), companyID: try row.optional("company_id"), username: try row.get("username"),
+            email: try row.optional("email"), fullName: try row.get("full_name"), phone: try row.get("phone"),
+            passwordHash: try row.get("password_hash"), role: role, totalSpent: try row.get("total_spent"),
+            createdAt: try row.get("created_at"), updatedAt: try row.get("updated_at"), lsn: try row.get("lsn"))
+    }
+}

@@ -1,0 +1,54 @@
+internal import ServiceKit
+internal import Telemetry
+
+/// What users tell of themselves: every security decision, without a name or an address.
+struct UsersTelemetry: Sendable {
+    enum AuthOutcome: String, CaseIterable, Sendable { case success, failure, throttled, reused }
+
+    static let attempts = Counter(
+        "auth_attempts_total", help: "Attempts to log in or to refresh a token.", labels: ["status"])
+    static let issued = Counter("tokens_issued_total", help: "Access tokens issued.")
+    static let registered = Counter("users_registered_total", help: "Users who registered.")
+    static let active = Gauge("active_users_total", help: "Users who hold a good refresh token.")
+
+    static let login = LogEvent("auth.login", help: "Somebody tried to log in.")
+    static let refresh = LogEvent("auth.refresh", help: "Somebody asked for new tokens.")
+    static let reuse = LogEvent(
+        "auth.refresh_reuse", level: .warn, help: "A refresh token was used twice; its family was revoked.")
+    static let logout = LogEvent("auth.logout", help: "Somebody logged out.")
+    static let registration = LogEvent("user.registered", help: "Somebody registered.")
+    static let roleAssigned = LogEvent("user.role_assigned", help: "An administrator gave a user a role.")
+
+    static let declarations = TelemetryDeclarations(
+        metrics: [attempts.declaration, issued.declaration, registered.declaration, active.declaration],
+        events: [login, refresh, reuse, logout, registration, roleAssigned])
+
+    let active: GaugeSeries
+    let issued: CounterSeries
+    let registered: CounterSeries
+    private let logger: Logger
+    private let attempts: [AuthOutcome: CounterSeries]
+
+    init(_ telemetry: Telemetry) {
+        logger = telemetry.logger.named("users.audit")
+        active = telemetry.metrics.gauge(Self.active).series()
+        issued = telemetry.metrics.counter(Self.issued).series()
+        registered = telemetry.metrics.counter(Self.registered).series()
+        let family = telemetry.metrics.counter(Self.attempts)
+        attempts = Dictionary(uniqueKeysWithValues: AuthOutcome.allCases.map { ($0, family.series($0.rawValue)) })
+    }
+
+    func noteAttempt(_ event: LogEvent, _ outcome: AuthOutcome, userID: String?) {
+        attempts[outcome]?.increment()
+        note(event, outcome.rawValue, userID: userID, isSuccess: outcome == .success)
+    }
+
+    func note(_ event: LogEvent, _ what: String, userID: String?, isSuccess: Bool = true) {
+        logger.log(
+            event, what,
+            [
+                Attribute(AttributeKey("user.id"), .string(userID ?? "unknown")),
+                Attribute(AttributeKey("event.outcome"), .string(isSuccess ? "success" : "failure")),
+            ])
+    }
+}
