@@ -136,8 +136,8 @@ let package = Package(
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.
         .executableTarget(
-            name: "vitrine-bench", dependencies: ["EventLoop", "HTTP", "HTTPCodec"], path: "Benchmarks/Servers",
-            swiftSettings: settings),
+            name: "vitrine-bench", dependencies: ["EventLoop", "HTTP", "HTTPCodec", "ServiceKit", "Telemetry"],
+            path: "Benchmarks/Servers", swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),
         tests(

@@ -24,7 +24,7 @@ enum BenchServer {
         // The harness pins a server to one core: a second loop would only take turns with the first.
         let group = EventLoopGroup(count: 1)
         do {
-            let server = try await kind.serve(port: port, group: group)
+            let server = try await kind.serve(port: port, settings: environment(), group: group)
             var number: Int32 = 0
             sigwait(&ending, &number)
             // Until here the server must not be let go of.
@@ -34,6 +34,17 @@ enum BenchServer {
             write(2, "vitrine-bench: \(error)\n")
             exit(1)
         }
+    }
+
+    private static func environment() -> [String: String] {
+        var settings: [String: String] = [:]
+        var pointer = environ
+        while let entry = pointer.pointee {
+            let parts = String(cString: entry).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            settings[String(parts[0])] = parts.count > 1 ? String(parts[1]) : ""
+            pointer += 1
+        }
+        return settings
     }
 
     private static func write(_ descriptor: Int32, _ text: String) {

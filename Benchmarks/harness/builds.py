@@ -8,7 +8,7 @@ from .machine import Unsuitable
 from .servers import PEERS, ROOT
 
 BUILD_TIMEOUT_SECONDS = 1800
-SWIFT_FLAGS = ["-c", "release", "-Xswiftc", "-cross-module-optimization"]
+SWIFT_FLAGS = ["-c", "release", "-Xswiftc", "-cross-module-optimization", "--static-swift-stdlib"]
 
 
 def run(command, cwd=ROOT, environment=None):
