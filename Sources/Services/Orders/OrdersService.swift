@@ -1,4 +1,5 @@
 internal import Configuration
+internal import OrdersContracts
 internal import ProcessorContracts
 package import ServiceKit
 

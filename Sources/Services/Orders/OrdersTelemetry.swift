@@ -1,6 +1,7 @@
 internal import OrdersContracts
 internal import ServiceKit
 internal import Telemetry
+internal import Values
 
 /// What orders tell of themselves.
 struct OrdersTelemetry: Sendable {

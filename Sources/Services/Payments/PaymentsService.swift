@@ -1,9 +1,11 @@
 internal import Configuration
 internal import HTTP
+internal import HTTPCodec
 internal import OrdersContracts
 internal import PaymentsContracts
 internal import PostgreSQL
 internal import ProcessorContracts
+internal import Security
 package import ServiceKit
 internal import Values
 

@@ -1,5 +1,6 @@
 internal import ServiceKit
 internal import Telemetry
+internal import Values
 
 /// What payments tell of themselves.
 struct PaymentsTelemetry: Sendable {

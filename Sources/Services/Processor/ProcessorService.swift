@@ -3,6 +3,7 @@ internal import OrdersContracts
 internal import PaymentsContracts
 internal import PostgreSQL
 package import ServiceKit
+internal import Telemetry
 internal import WarehouseContracts
 
 /// The process manager of orders: joins the answers of warehouse and payments, and publishes the one outcome.

@@ -6,6 +6,7 @@ internal import ProcessorContracts
 internal import Resilience
 internal import Security
 package import ServiceKit
+internal import Telemetry
 internal import UsersContracts
 
 /// Users of both HTTP shapes, their passwords and tokens.

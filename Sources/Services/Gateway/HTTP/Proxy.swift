@@ -41,7 +41,8 @@ struct Proxy: Sendable {
         var response = HTTPResponse.empty()
         response.headers.add("access-control-allow-origin", origin)
         response.headers.add("access-control-allow-methods", "GET, POST, PUT, DELETE")
-        response.headers.add("access-control-allow-headers", "authorization, content-type, idempotency-key, x-request-id")
+        response.headers.add(
+            "access-control-allow-headers", "authorization, content-type, idempotency-key, x-request-id")
         response.headers.add("access-control-max-age", "600")
         response.headers.add("vary", "Origin")
         return response
@@ -81,7 +82,7 @@ struct Proxy: Sendable {
             return response
         } catch let error as HTTPClientError {
             breakers.record(entry.service, success: false)
-            telemetry.noteFailure(entry.service, error.type)
+            telemetry.noteFailure(entry.service, error.errorType)
             throw Self.answer(error, entry.service)
         }
     }

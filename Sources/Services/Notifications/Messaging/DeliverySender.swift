@@ -2,6 +2,7 @@ internal import HTTPCodec
 internal import Mail
 internal import Resilience
 internal import ServiceKit
+internal import Telemetry
 internal import UsersContracts
 internal import Values
 
@@ -57,7 +58,8 @@ struct DeliverySender: Sendable {
             try await deliveries.settle(delivery.id, "FAILED")
         } else {
             try await deliveries.postpone(
-                delivery.id, milliseconds: 1_000 + Backoff.milliseconds(attempt: delivery.attempts, base: 2_000, cap: 600_000))
+                delivery.id,
+                milliseconds: 1_000 + Backoff.milliseconds(attempt: delivery.attempts, base: 2_000, cap: 600_000))
         }
         telemetry.noteFailed(delivery.id, isFinal: isOver, reason)
     }

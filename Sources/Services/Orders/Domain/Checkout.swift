@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import HTTPCodec
 internal import OrdersContracts
 internal import PostgreSQL
 internal import Security

@@ -1,4 +1,5 @@
 internal import CatalogContracts
+internal import HTTPCodec
 internal import OrdersContracts
 internal import ServiceKit
 internal import Values

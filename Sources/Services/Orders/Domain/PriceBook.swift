@@ -30,7 +30,11 @@ final class PriceBook: Sendable {
         var missing: [String] = []
         entries.withLock { entries in
             for id in ids {
-                if let entry = entries[id], entry.expires > now { found[id] = entry.product } else { missing.append(id) }
+                if let entry = entries[id], entry.expires > now {
+                    found[id] = entry.product
+                } else {
+                    missing.append(id)
+                }
             }
         }
         guard !missing.isEmpty else { return found }

@@ -33,8 +33,12 @@ enum Credentials {
         if password.utf8.count > maxPasswordBytes { return "the password must have at most 72 bytes" }
         if password.utf8.contains(0) { return "the password must not hold a NUL" }
         let bytes = password.utf8
-        if !bytes.contains(where: { (0x41...0x5A).contains($0) }) { return "the password must have an upper-case letter" }
-        if !bytes.contains(where: { (0x61...0x7A).contains($0) }) { return "the password must have a lower-case letter" }
+        if !bytes.contains(where: { (0x41...0x5A).contains($0) }) {
+            return "the password must have an upper-case letter"
+        }
+        if !bytes.contains(where: { (0x61...0x7A).contains($0) }) {
+            return "the password must have a lower-case letter"
+        }
         if !bytes.contains(where: { (0x30...0x39).contains($0) }) { return "the password must have a digit" }
         return nil
     }
