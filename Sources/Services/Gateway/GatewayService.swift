@@ -10,6 +10,8 @@ package enum GatewayService {
         name: "gateway", summary: "the one door: routes, identifies, limits", port: 8080,
         telemetry: GatewayTelemetry.declarations
     ) { app in
+        // Whoever knocks here is a stranger: no trace is continued, no signed identity believed.
+        app.trustsIncomingContext = false
         let configuration = GatewayConfiguration(app.configuration)
         let table = RoutingTable.platform
         let proxy = Proxy(
