@@ -111,10 +111,10 @@ let package = Package(
         service(
             "Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"],
             hasMigrations: true),
-        service("Catalog", contracts: ["CatalogContracts"]),
+        service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
         service("Orders", contracts: allContracts, hasMigrations: true),
-        service("Warehouse", contracts: allContracts),
+        service("Warehouse", contracts: allContracts, hasMigrations: true),
         service("Payments", contracts: allContracts, hasMigrations: true),
         service("Processor", contracts: allContracts, hasMigrations: true),
         module(

@@ -1,5 +1,28 @@
+internal import HTTP
+internal import PostgreSQL
 package import ServiceKit
 
+/// The products of the shop.
 package enum CatalogService {
-    package static let definition = ServiceDefinition(name: "catalog", summary: "", port: 8000) { app in }
+    package static let definition = ServiceDefinition(
+        name: "catalog", summary: "products, categories, prices; lists cached in Redis", port: 8000,
+        database: "catalog_db", usesRedis: true, usesBroker: true,
+        migrations: [Migration(1, "create_products", PackageResources._001_create_products_sql)],
+        telemetry: CatalogTelemetry.declarations
+    ) { app in
+        let telemetry = CatalogTelemetry(app.telemetry)
+        let database = app.database
+        let routes = ProductRoutes(
+            database: database, products: ProductRepository(database: database),
+            cache: ProductCache(redis: app.redis, telemetry: telemetry), outbox: app.outbox, telemetry: telemetry)
+
+        app.routes("/api/products", errors: .detail, routes.declare)
+        app.routes("/internal", routes.declareInternal)
+        app.routes("/api/system", errors: .detail) { routes in
+            routes.get("/health", .open) { _ in
+                try await database.query("SELECT one", "SELECT 1")
+                return try .json(["status": "healthy", "database": "connected"])
+            }
+        }
+    }
 }
