@@ -136,7 +136,10 @@ let package = Package(
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.
         .executableTarget(
-            name: "vitrine-bench", dependencies: ["EventLoop", "HTTP", "HTTPCodec", "ServiceKit", "Telemetry"],
+            name: "vitrine-bench",
+            dependencies: [
+                "EventLoop", "Gateway", "HTTP", "HTTPCodec", "LocalStack", "Orders", "ServiceKit", "Telemetry",
+            ],
             path: "Benchmarks/Servers", swiftSettings: settings),
 
         tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),

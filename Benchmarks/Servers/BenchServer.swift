@@ -28,7 +28,7 @@ enum BenchServer {
             var number: Int32 = 0
             sigwait(&ending, &number)
             // Until here the server must not be let go of.
-            withExtendedLifetime(server) {}
+            withExtendedLifetime(server) { (server as? Backends)?.stop() }
             exit(0)
         } catch {
             write(2, "vitrine-bench: \(error)\n")

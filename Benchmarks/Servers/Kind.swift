@@ -1,6 +1,8 @@
 import EventLoop
+import Gateway
 import HTTP
 import HTTPCodec
+import Orders
 import ServiceKit
 import Telemetry
 
@@ -13,6 +15,12 @@ enum Kind: String, CaseIterable {
     case full
     /// The same service with its telemetry switched off.
     case quiet
+    /// The platform's gateway, alone; `CATALOG_URL` names what it proxies to.
+    case gateway
+    /// The platform's orders, alone; `DATABASE_URL`, `RABBITMQ_URL` and `CATALOG_URL` name what it needs.
+    case orders
+    /// No server of ours: a PostgreSQL and a RabbitMQ for the others, under `BENCH_FOLDER`.
+    case backends
 
     static let body = Array(#"{"message":"hello"}"#.utf8)
 
@@ -22,9 +30,11 @@ enum Kind: String, CaseIterable {
     func serve(port: Int, settings: [String: String], group: EventLoopGroup) async throws -> any Sendable {
         switch self {
         case .bare: try await Self.serveBare(port: port, group: group)
-        case .full: try await Self.serveService(port: port, settings: settings, group: group, telemetry: nil)
-        case .quiet:
-            try await Self.serveService(port: port, settings: settings, group: group) { _ in .disabled() }
+        case .full: try await Self.host(Self.hello(port), settings, group)
+        case .quiet: try await Self.host(Self.hello(port), settings, group) { _ in .disabled() }
+        case .gateway: try await Self.host(GatewayService.definition, settings, group, port: port)
+        case .orders: try await Self.host(OrdersService.definition, settings, group, port: port)
+        case .backends: try Backends(folder: settings["BENCH_FOLDER"] ?? ".")
         }
     }
 
@@ -40,14 +50,20 @@ enum Kind: String, CaseIterable {
         return server
     }
 
-    private static func serveService(
-        port: Int, settings: [String: String], group: EventLoopGroup, telemetry: (@Sendable (String) -> Telemetry)?
-    ) async throws -> ServiceHost {
-        let definition = ServiceDefinition(name: "bench", summary: "a small JSON answer", port: port) { app in
+    private static func hello(_ port: Int) -> ServiceDefinition {
+        ServiceDefinition(name: "bench", summary: "a small JSON answer", port: port) { app in
             app.routes("") { routes in
                 routes.get("/hello", .open) { _ in .json(bytes: body) }
             }
         }
+    }
+
+    private static func host(
+        _ definition: ServiceDefinition, _ settings: [String: String], _ group: EventLoopGroup, port: Int? = nil,
+        telemetry: (@Sendable (String) -> Telemetry)? = nil
+    ) async throws -> ServiceHost {
+        var settings = settings
+        if let port { settings[definition.name.uppercased() + "_PORT"] = "\(port)" }
         let host = ServiceHost(services: [definition], values: settings, group: group, telemetry: telemetry)
         try await host.start()
         return host
