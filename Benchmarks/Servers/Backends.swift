@@ -1,4 +1,3 @@
-import Glibc
 import LocalStack
 
 /// A private PostgreSQL, as careful with the disk as `vitrine up` has it, and a private RabbitMQ.
@@ -11,10 +10,7 @@ final class Backends: Sendable {
         postgres = try PostgresServer(folder: folder + "/postgres", port: try Ports.free(), durability: .full)
         rabbit = try RabbitServer(
             folder: folder + "/rabbitmq", port: try Ports.free(), managementPort: try Ports.free())
-        print("DATABASE_URL=\(postgres.url)")
-        print("RABBITMQ_URL=\(rabbit.url)")
-        print("ready")
-        fflush(stdout)
+        BenchServer.write(1, "DATABASE_URL=\(postgres.url)\nRABBITMQ_URL=\(rabbit.url)\nready\n")
     }
 
     func stop() {

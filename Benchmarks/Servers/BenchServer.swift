@@ -47,7 +47,8 @@ enum BenchServer {
         return settings
     }
 
-    private static func write(_ descriptor: Int32, _ text: String) {
+    /// Writes text to a descriptor, unbuffered.
+    static func write(_ descriptor: Int32, _ text: String) {
         _ = text.utf8.withContiguousStorageIfAvailable { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
 }

@@ -43,7 +43,7 @@ def result(title, value, values, at_most=None, at_least=None, unit="×"):
     }
 
 
-def alternate(subjects, rounds, measure, say):
+def alternate(subjects, rounds, measure, say, figure="cpu_us"):
     """Measures every subject once a round; each round begins with another one, so that none always follows the same.
 
     subjects: names to what `measure(name, subject)` takes.
@@ -56,8 +56,8 @@ def alternate(subjects, rounds, measure, say):
         for name in turn:
             one[name] = measure(name, subjects[name])
         results.append(one)
-        figures = ", ".join(f"{name} {one[name]['cpu_us']:.2f}" for name in names)
-        say(f"round {number + 1} of {rounds}: {figures} µs")
+        figures = ", ".join(f"{name} {one[name][figure]:.2f}" for name in names)
+        say(f"round {number + 1} of {rounds}: {figures} {'µs' if figure == 'cpu_us' else 'a second'}")
     return results
 
 
@@ -73,6 +73,18 @@ def summarize(rounds):
     }
 
 
-def warm_up(subjects, path, headers_of):
-    for name, server in subjects.items():
-        load.wrk(server, path, load.WARM_UP_SECONDS, headers_of(name))
+def warm_up(subjects, path, headers=None):
+    for server in subjects.values():
+        load.wrk(server, path, load.WARM_UP_SECONDS, headers)
+
+
+def outcome(case, rounds, ratios, notes):
+    """What a report says of a case."""
+    return {
+        "name": case.name,
+        "title": case.title,
+        "subjects": summarize(rounds),
+        "rounds": rounds,
+        "ratios": [value for value in (ratio.evaluate(rounds) for ratio in ratios) if value],
+        "notes": notes,
+    }

@@ -9,12 +9,13 @@ CONNECTIONS = 64
 WARM_UP_SECONDS = 1
 
 
-def wrk(server, path, seconds, headers=None, script=None, connections=CONNECTIONS):
+def wrk(server, path, seconds, headers=None, script=None, pinned=True):
     """Requests answered and requests a second.
 
     Raises Unsuitable when anything but 2xx came back: a fast refusal is no result.
     """
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s"]
+    command = ["taskset", "-c", str(LOAD_CORE)] if pinned else []
+    command += ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "5s"]
     for name, value in (headers or {}).items():
         command += ["-H", f"{name}: {value}"]
     if script:
@@ -35,10 +36,10 @@ def wrk(server, path, seconds, headers=None, script=None, connections=CONNECTION
     return int(count[1]), float(rate[1])
 
 
-def measure(server, path, seconds, headers=None, script=None, connections=CONNECTIONS):
+def measure(server, path, seconds, headers=None, script=None, pinned=True):
     """CPU microseconds of the server a request, and requests a second."""
     before = cpu_seconds(server.pid)
-    count, rate = wrk(server, path, seconds, headers, script, connections)
+    count, rate = wrk(server, path, seconds, headers, script, pinned)
     spent = cpu_seconds(server.pid) - before
     if count == 0:
         raise Unsuitable(f"{server.name} answered nothing in {seconds} s")

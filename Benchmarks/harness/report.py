@@ -31,7 +31,8 @@ def table(report):
             continue
         lines += ["", f"## {case['title']}", "", "| | CPU µs a request | requests a second |", "|---|---:|---:|"]
         for name, values in sorted(case["subjects"].items(), key=lambda item: item[1].get("cpu_us", 0)):
-            lines.append(f"| {name} | {values.get('cpu_us', 0):.2f} | {values.get('rps', 0):,.0f} |")
+            cpu = f"{values['cpu_us']:.2f}" if values.get("cpu_us") else "–"
+            lines.append(f"| {name} | {cpu} | {values.get('rps', 0):,.0f} |")
         lines += [""] + [f"{note}" for note in case["notes"]]
     return "\n".join(lines).rstrip() + "\n"
 

@@ -9,12 +9,14 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-from .machine import LOAD_CORE, SERVER_CORE, Unsuitable
+from .machine import SERVER_CORE, Unsuitable
 
 START_TIMEOUT_SECONDS = 20
 STOP_TIMEOUT_SECONDS = 5
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ROOT / "Benchmarks" / "peers"
+# Only this machine sees them, and only while a case runs.
+SECRETS = {"JWT_SECRET": "benchmark-benchmark-benchmark-0001", "IDENTITY_SECRET": "benchmark-benchmark-benchmark-0002"}
 
 
 def free_port():
@@ -91,8 +93,9 @@ def get(port, path, headers=None):
 
 
 def start(name, command, port, folder, environment=None, core=SERVER_CORE, output_is_log=True):
-    """Starts a command pinned to one core, in a process group of its own.
+    """Starts a command in a process group of its own.
 
+    core: None leaves it unpinned.
     output_is_log: false sends standard output to /dev/null, for servers that write a line for each request.
     """
     log = Path(folder) / f"{name.replace(' ', '-').replace('/', '-')}.log"
@@ -105,7 +108,7 @@ def start(name, command, port, folder, environment=None, core=SERVER_CORE, outpu
             cwd=folder,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
         )
     return Server(name, process, port, log)
 
@@ -121,12 +124,13 @@ def running():
             server.stop()
 
 
-def start_nginx(name, configuration, folder, core=SERVER_CORE, upstream=0):
+def start_nginx(name, configuration, folder, core=SERVER_CORE, upstream=0, replace=None):
     port = free_port()
     own = Path(folder) / f"nginx-{port}"
     own.mkdir()
     text = (PEERS / "nginx" / configuration).read_text()
-    for key, value in {"@PORT@": port, "@UPSTREAM@": upstream, "@FOLDER@": own}.items():
+    values = {"@PORT@": port, "@UPSTREAM@": upstream, "@FOLDER@": own} | (replace or {})
+    for key, value in values.items():
         text = text.replace(key, str(value))
     (own / "nginx.conf").write_text(text)
     command = ["nginx", "-p", own, "-c", own / "nginx.conf", "-e", own / "nginx-error.log"]
