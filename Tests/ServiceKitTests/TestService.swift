@@ -28,7 +28,7 @@ struct TestService {
         migrations: [Migration] = [], values: [String: String] = [:],
         build: @escaping @Sendable (Application) async throws -> Void, _ body: (TestService) async throws -> T
     ) async throws -> T {
-        let capture = TelemetryCapture(serviceName: name)
+        let capture = TelemetryCapture(serviceName: name, sampler: .parentBased(root: .alwaysOn))
         let definition = ServiceDefinition(
             name: name, summary: "a service under test", port: 0, database: database, usesRedis: usesRedis,
             usesBroker: usesBroker, migrations: migrations, build: build)

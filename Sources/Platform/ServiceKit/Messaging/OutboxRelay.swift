@@ -50,7 +50,8 @@ final class OutboxRelay: Sendable {
                     do { try await Task.sleep(nanoseconds: Self.pollMilliseconds * 1_000_000) } catch { return }
                 }
             }
-            await run(wakes)
+            // Looking for events, mostly in vain, makes no traces; each event is published in its own.
+            await TelemetryContext.$current.withValue(.unsampled) { await run(wakes) }
             clock.cancel()
         }
         running.withLock { $0 = Running(task: task, listener: listener, wake: wake) }
