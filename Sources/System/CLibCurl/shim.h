@@ -1,11 +1,25 @@
 #pragma once
 #include <curl/curl.h>
 
-// Swift cannot call the variadic original.
-static inline void vitrine_curl_text(CURL *curl, CURLoption option, const char *value) { curl_easy_setopt(curl, option, value); }
-static inline void vitrine_curl_long(CURL *curl, CURLoption option, long value) { curl_easy_setopt(curl, option, value); }
-static inline void vitrine_curl_list(CURL *curl, CURLoption option, struct curl_slist *value) { curl_easy_setopt(curl, option, value); }
-static inline void vitrine_curl_read(CURL *curl, size_t (*read)(char *, size_t, size_t, void *), void *source) {
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, read);
-    curl_easy_setopt(curl, CURLOPT_READDATA, source);
+// Swift cannot call the variadic originals; each wrapper fixes the type of the argument.
+static inline CURLcode vitrine_curl_set_string(CURL *handle, CURLoption option, const char *value) {
+    return curl_easy_setopt(handle, option, value);
+}
+static inline CURLcode vitrine_curl_set_long(CURL *handle, CURLoption option, long value) {
+    return curl_easy_setopt(handle, option, value);
+}
+static inline CURLcode vitrine_curl_set_pointer(CURL *handle, CURLoption option, void *value) {
+    return curl_easy_setopt(handle, option, value);
+}
+static inline CURLcode vitrine_curl_set_list(CURL *handle, CURLoption option, struct curl_slist *value) {
+    return curl_easy_setopt(handle, option, value);
+}
+static inline CURLcode vitrine_curl_set_read(CURL *handle, curl_read_callback read) {
+    return curl_easy_setopt(handle, CURLOPT_READFUNCTION, read);
+}
+static inline CURLcode vitrine_curl_set_write(CURL *handle, curl_write_callback write) {
+    return curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, write);
+}
+static inline CURLcode vitrine_curl_get_long(CURL *handle, CURLINFO info, long *value) {
+    return curl_easy_getinfo(handle, info, value);
 }
