@@ -142,6 +142,36 @@ import Testing
         #expect(list(fields) == ["Host: x", "E: f", "G: h", "a: i"])
     }
 
+    /// Against a plain list of pairs, over many random changes.
+    @Test func behavesLikeAList() {
+        var random = SeededGenerator(seed: 11)
+        for _ in 0..<300 {
+            var fields = HTTPFields()
+            var model: [(name: String, value: String)] = []
+            for _ in 0..<30 {
+                let name = ["a", "B", "cc", "Ab"].randomElement(using: &random) ?? "a"
+                let value = String(repeating: "v", count: Int.random(in: 0...20, using: &random))
+                switch Int.random(in: 0..<6, using: &random) {
+                case 0...2:
+                    fields.add(name.uppercased(), value)
+                    model.append((name.uppercased(), value))
+                case 3:
+                    fields.set(name, value)
+                    model.removeAll { $0.name.lowercased() == name.lowercased() }
+                    model.append((name, value))
+                case 4:
+                    fields.remove(name)
+                    model.removeAll { $0.name.lowercased() == name.lowercased() }
+                default:
+                    fields.filter { $0.count != name.utf8.count }
+                    model.removeAll { $0.name.utf8.count == name.utf8.count }
+                }
+            }
+            #expect(list(fields) == model.map { "\($0.name): \($0.value)" })
+            #expect(fields.byteCount == model.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
+        }
+    }
+
     @Test func givesBytesWithoutText() {
         var fields = HTTPFields()
         fields.add("A", "b")

@@ -153,20 +153,18 @@ extension HTTPFields {
 
     package mutating func remove(_ name: String) {
         let wanted = name.utf8.span
-        var index = entries.count
-        while index > 0 {
-            index -= 1
-            if Self.isNamed(wanted, entries[index], bytes.span) { remove(at: index) }
-        }
+        guard let first = firstIndex(of: name) else { return }
+        removeAll(from: first) { entry, bytes in Self.isNamed(wanted, entry, bytes) }
     }
 
     /// Keeps the fields of which the closure says true; it sees the name in lower case, as bytes.
     package mutating func filter(_ isKept: (UnsafeBufferPointer<UInt8>) -> Bool) {
-        var index = entries.count
-        while index > 0 {
-            index -= 1
-            let name = entries[index].nameRange.map { ByteClass.lower(bytes[$0]) }
-            if !name.withUnsafeBufferPointer(isKept) { remove(at: index) }
+        var name: [UInt8] = []
+        name.reserveCapacity(64)
+        removeAll { entry, bytes in
+            name.removeAll(keepingCapacity: true)
+            for index in entry.nameRange { name.append(ByteClass.lower(bytes[index])) }
+            return !name.withUnsafeBufferPointer(isKept)
         }
     }
 
@@ -174,14 +172,54 @@ extension HTTPFields {
     /// a message that is passed on.
     package mutating func removeHopByHop() {
         for list in values("connection") {
-            for option in list.split(separator: ",") {
-                remove(String(option.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }))
+            for option in list.utf8.split(separator: 0x2C) {
+                let option = String(Substring(option))
+                let name = option.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }
+                // Nearly always `close` or `keep-alive`, which are gone below.
+                if !name.isEmpty, contains(String(name)) { remove(String(name)) }
             }
         }
-        for name in [
-            "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
-            "trailer", "transfer-encoding", "upgrade",
-        ] { remove(name) }
+        removeAll { entry, bytes in
+            let name = entry.nameRange
+            switch name.count {
+            case 2: return bytes.equals("te", name)
+            case 7: return bytes.equals("trailer", name) || bytes.equals("upgrade", name)
+            case 10: return bytes.equals("connection", name) || bytes.equals("keep-alive", name)
+            case 16: return bytes.equals("proxy-connection", name)
+            case 17: return bytes.equals("transfer-encoding", name)
+            case 18: return bytes.equals("proxy-authenticate", name)
+            case 19: return bytes.equals("proxy-authorization", name)
+            default: return false
+            }
+        }
+    }
+
+    /// Takes lines out of the buffer as well as out of the list, in one pass, so that replacing a field again and again
+    /// does not grow it.
+    private mutating func removeAll(from first: Int = 0, where isRemoved: (Entry, Span<UInt8>) -> Bool) {
+        var kept = first
+        var end = first < entries.count ? entries[first].start : bytes.count
+        for index in first..<entries.count {
+            var entry = entries[index]
+            let start = entry.start
+            let next = index &+ 1 < entries.count ? entries[index &+ 1].start : bytes.count
+            if isRemoved(entry, bytes.span) { continue }
+            if start > end {
+                // Towards the start: what lies behind is still where it was.
+                bytes.withUnsafeMutableBytes { buffer in
+                    UnsafeMutableRawBufferPointer(rebasing: buffer[end..<end &+ (next &- start)])
+                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<next]))
+                }
+                let gap = UInt32(truncatingIfNeeded: start &- end)
+                entry.name -= gap
+                entry.value -= gap
+            }
+            entries[kept] = entry
+            kept += 1
+            end += next - start
+        }
+        entries.removeSubrange(kept...)
+        bytes.removeSubrange(end...)
     }
 
     private mutating func append(_ name: Span<UInt8>, _ untrimmed: Span<UInt8>) -> Bool {
@@ -206,18 +244,5 @@ extension HTTPFields {
                 name: start, value: start + UInt32(name.count) + 2, nameLength: UInt16(name.count),
                 valueLength: UInt16(range.count)))
         return true
-    }
-
-    /// Takes the line out of the buffer as well, so that replacing a field again and again does not grow it.
-    private mutating func remove(at index: Int) {
-        let start = entries[index].start
-        let end = index + 1 < entries.count ? entries[index + 1].start : bytes.count
-        bytes.removeSubrange(start..<end)
-        entries.remove(at: index)
-        let gap = UInt32(end - start)
-        for later in index..<entries.count {
-            entries[later].name -= gap
-            entries[later].value -= gap
-        }
     }
 }
