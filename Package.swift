@@ -90,7 +90,7 @@ let package = Package(
 
         module("Platform", "Values"),
         module("Platform", "Configuration"),
-        module("Platform", "Resilience", ["EventLoop", "Telemetry"]),
+        module("Platform", "Resilience", ["Telemetry", "Values"]),
         module("Platform", "Security", ["COpenSSL", "CCrypt", "EventLoop", "Values"]),
         module(
             "Platform", "ServiceKit",
@@ -156,7 +156,7 @@ let package = Package(
         tests("MailTests", ["Mail", "EventLoop", "Telemetry", "TelemetryTesting"]),
         tests("ValuesTests", ["Values"]),
         tests("ConfigurationTests", ["Configuration"]),
-        tests("ResilienceTests", ["Resilience"]),
+        tests("ResilienceTests", ["Resilience", "Telemetry"]),
         tests("SecurityTests", ["Security", "EventLoop"]),
         tests(
             "ServiceKitTests",

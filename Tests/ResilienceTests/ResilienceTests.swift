@@ -36,8 +36,28 @@ private let second: UInt64 = 1_000_000_000
     @Test func inventedKeysDoNotGrowTheLimiter() {
         let limiter = RateLimiter(ratePerSecond: 1, burst: 1, maxKeys: 10)
         for number in 0..<1000 { _ = limiter.admit("\(number)", now: 0) }
+        #expect(limiter.keyCount <= 10)
         #expect(limiter.admit("a", now: 0) == .admitted(remaining: 0))
         #expect(limiter.admit("a", now: 0) == .refused(retryAfterSeconds: 1))
+    }
+
+    @Test func inventedKeysDoNotFreeTheOneThatGoesOnAsking() {
+        let limiter = RateLimiter(ratePerSecond: 1, burst: 1, maxKeys: 10)
+        #expect(limiter.admit("a", now: 0) == .admitted(remaining: 0))
+        for number in 0..<1000 {
+            _ = limiter.admit("\(number)", now: 0)
+            #expect(limiter.admit("a", now: 0) == .refused(retryAfterSeconds: 1))
+        }
+    }
+
+    @Test func anAbandonedTrialMakesRoomForAnother() {
+        var breaker = CircuitBreaker(now: 0)
+        for _ in 0..<5 { breaker.record(success: false, now: 0) }
+        let trials = (0..<4).map { _ in breaker.admits(now: 30 * second) }
+        #expect(trials == [true, true, true, false])
+        breaker.abandon()
+        let isAdmitted = breaker.admits(now: 30 * second)
+        #expect(isAdmitted)
     }
 
     @Test func theBreakerOpensOnFailuresAndTriesAgain() {

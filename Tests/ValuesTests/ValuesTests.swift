@@ -21,6 +21,28 @@ import Values
         #expect(throws: DecodingError.self) { try JSONDecoder().decode([Money].self, from: Data(#"["1"]"#.utf8)) }
     }
 
+    @Test func comesBackAsItWasWritten() {
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<10_000 {
+            let bound = Int64(1) << Int64.random(in: 1...46, using: &generator)
+            let money = Money(cents: Int64.random(in: -bound...bound, using: &generator))
+            #expect(Money(money.description) == money)
+        }
+    }
+
+    @Test func jsonIsWhatOtherReadersTake() throws {
+        let json = try JSONEncoder().encode([Money(cents: 1250), Money(cents: -1), .maximum])
+        #expect(String(decoding: json, as: UTF8.self) == "[12.5,-0.01,999999999999.99]")
+        for text in ["12.50", "12.5", "1.25e1", "1250e-2"] {
+            #expect(try JSONDecoder().decode([Money].self, from: Data("[\(text)]".utf8)) == [Money(cents: 1250)])
+        }
+        for text in ["1000000000000", "1e30", "12.505", "true", "null", "1e-3"] {
+            #expect(throws: DecodingError.self) {
+                try JSONDecoder().decode([Money].self, from: Data("[\(text)]".utf8))
+            }
+        }
+    }
+
     @Test func arithmeticDoesNotOverflowInSilence() {
         #expect(Money.maximum.adding(Money(cents: 1)) == nil)
         #expect(Money(cents: 100).multiplied(by: .max) == nil)
@@ -61,5 +83,38 @@ import Values
         }
         #expect(Identifier.normalized("not-a-uuid") == nil)
         #expect(Identifier.normalized("6BA7B810-9DAD-11D1-80B4-00C04FD430C8") == "6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+    }
+}
+
+@Suite struct BoundedCacheTests {
+    @Test func neverHoldsMoreThanItsCapacity() {
+        var cache = BoundedCache<Int, Int>(capacity: 10)
+        for number in 0..<1000 {
+            cache[number] = number
+            #expect(cache.count <= 10)
+            let value = cache[number]
+            #expect(value == number)
+        }
+    }
+
+    @Test func whatIsAskedForStays() {
+        var cache = BoundedCache<Int, String>(capacity: 4)
+        cache[0] = "kept"
+        for number in 1..<100 {
+            cache[number] = ""
+            let value = cache[0]
+            #expect(value == "kept")
+        }
+    }
+
+    @Test func whatIsRemovedOrReplacedIsGone() {
+        var cache = BoundedCache<Int, Int>(capacity: 4)
+        for number in 0..<3 { cache[number] = 1 }
+        for number in 0..<3 { cache[number] = 2 }
+        let values = (0..<3).map { cache[$0] }
+        #expect(values.allSatisfy { $0 == 2 || $0 == nil })
+        cache[2] = nil
+        let removed = cache[2]
+        #expect(removed == nil)
     }
 }

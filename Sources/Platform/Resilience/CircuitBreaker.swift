@@ -27,7 +27,7 @@ package struct CircuitBreaker: Sendable, Hashable {
         state = .closed(calls: 0, failures: 0, since: now)
     }
 
-    /// Whether a call may go out now. A true answer must be followed by `record`.
+    /// Whether a call may go out now. A true answer must be followed by `record` or `abandon`.
     package mutating func admits(now: UInt64) -> Bool {
         switch state {
         case .closed: return true
@@ -40,6 +40,12 @@ package struct CircuitBreaker: Sendable, Hashable {
             state = .halfOpen(started: started + 1, succeeded: succeeded)
             return true
         }
+    }
+
+    /// Notes that a call ended without saying anything about the other side: it was cancelled by its caller.
+    package mutating func abandon() {
+        guard case .halfOpen(let started, let succeeded) = state, started > succeeded else { return }
+        state = .halfOpen(started: started - 1, succeeded: succeeded)
     }
 
     /// Notes how a call ended.

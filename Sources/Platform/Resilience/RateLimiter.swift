@@ -1,7 +1,8 @@
 internal import Synchronization
+internal import Values
 
 /// Token buckets by key (a client's address, a user), bounded in number: an attacker who invents keys costs memory
-/// up to the bound and no further.
+/// up to the bound and no further, and does not free those who are limited while they go on asking.
 package final class RateLimiter: Sendable {
     /// What the limiter says to one request.
     package enum Verdict: Hashable, Sendable {
@@ -11,26 +12,26 @@ package final class RateLimiter: Sendable {
 
     private let ratePerSecond: Double
     private let burst: Double
-    private let maxKeys: Int
-    private let buckets = Mutex<[String: TokenBucket]>([:])
+    private let buckets: Mutex<BoundedCache<String, TokenBucket>>
 
-    /// - Parameter maxKeys: when reached, full buckets are forgotten, and if none is, all.
+    /// - Parameter maxKeys: when reached, those that have not asked for longest are forgotten.
     package init(ratePerSecond: Double, burst: Double, maxKeys: Int = 100_000) {
         self.ratePerSecond = ratePerSecond
         self.burst = burst
-        self.maxKeys = maxKeys
+        buckets = Mutex(BoundedCache(capacity: maxKeys))
     }
+
+    /// Keys that are remembered.
+    package var keyCount: Int { buckets.withLock { $0.count } }
 
     /// - Parameter now: monotonic nanoseconds.
     package func admit(_ key: String, now: UInt64) -> Verdict {
         buckets.withLock { buckets in
-            if buckets.count >= maxKeys, buckets[key] == nil {
-                buckets = buckets.filter { !$0.value.isFull(now: now) }
-                if buckets.count >= maxKeys { buckets.removeAll(keepingCapacity: true) }
-            }
-            let fresh = TokenBucket(ratePerSecond: ratePerSecond, burst: burst, now: now)
-            if let wait = buckets[key, default: fresh].take(now: now) { return .refused(retryAfterSeconds: wait) }
-            return .admitted(remaining: buckets[key]?.remaining(now: now) ?? 0)
+            var bucket = buckets[key] ?? TokenBucket(ratePerSecond: ratePerSecond, burst: burst, now: now)
+            let wait = bucket.take(now: now)
+            buckets[key] = bucket
+            if let wait { return .refused(retryAfterSeconds: wait) }
+            return .admitted(remaining: bucket.remaining(now: now))
         }
     }
 }

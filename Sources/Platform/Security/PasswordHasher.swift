@@ -1,5 +1,6 @@
 internal import CCrypt
 package import EventLoop
+internal import Glibc
 
 /// bcrypt through the system's libxcrypt, off the loop.
 package struct PasswordHasher: Sendable {
@@ -9,7 +10,7 @@ package struct PasswordHasher: Sendable {
     private let cost: Int
     private let workers: WorkerPool
     /// What an unknown account is compared with, at the same cost.
-    private let decoy: String
+    let decoy: String
 
     package enum Failure: Error, Sendable {
         /// Empty, longer than 72 bytes, or with a NUL.
@@ -59,16 +60,16 @@ package struct PasswordHasher: Sendable {
         return text(output)
     }
 
-    private static func crypt(_ password: String, _ setting: String) -> String? {
-        // 32 KiB: too much for a stack, and wiped before it is given back.
-        let data = UnsafeMutablePointer<crypt_data>.allocate(capacity: 1)
-        data.initialize(to: crypt_data())
+    static func crypt(_ password: String, _ setting: String) -> String? {
+        // 32 KiB: too much for a stack, and wiped before it is given back, because it has held the password.
+        let size = MemoryLayout<crypt_data>.size
+        guard let data = calloc(1, size) else { return nil }
         defer {
-            data.initialize(to: crypt_data())
-            data.deallocate()
+            explicit_bzero(data, size)
+            free(data)
         }
-        guard let result = crypt_rn(password, setting, data, Int32(MemoryLayout<crypt_data>.size)) else { return nil }
-        let hash = String(cString: UnsafeRawPointer(result).assumingMemoryBound(to: CChar.self))
+        guard let result = crypt_rn(password, setting, data, Int32(size)) else { return nil }
+        let hash = String(cString: result)
         return hash.hasPrefix("*") ? nil : hash
     }
 

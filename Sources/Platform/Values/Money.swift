@@ -6,7 +6,8 @@ package struct Money: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let cents: Int64
     package init(cents: Int64) { self.cents = cents }
     package static let zero = Money(cents: 0)
-    /// The largest that `numeric(18,2)` keeps below 10^15 units; JSON readers with binary floats still tell its cents.
+    /// 999,999,999,999.99: far below what `numeric(18,2)` keeps, and of so few digits (14) that a JSON reader with
+    /// binary floats still gets every cent.
     package static let maximum = Money(cents: 99_999_999_999_999)
 
     package static func < (a: Money, b: Money) -> Bool { a.cents < b.cents }

@@ -1,0 +1,50 @@
+/// A dictionary that never holds more than its capacity: what has not been asked for lately is forgotten first.
+///
+/// Two generations: what is found in the old one moves to the young one; when the young one is full it becomes the old
+/// one, and the old one is dropped whole. Every operation is one or two look-ups, whatever the number of entries, and
+/// nobody can make it scan.
+package struct BoundedCache<Key: Hashable, Value> {
+    @usableFromInline var young: [Key: Value] = [:]
+    @usableFromInline var old: [Key: Value] = [:]
+    @usableFromInline let generation: Int
+
+    /// - Parameter capacity: 2 or more.
+    package init(capacity: Int) {
+        precondition(capacity >= 2)
+        generation = capacity / 2
+    }
+
+    /// Entries, at most the capacity.
+    package var count: Int { young.count + old.count }
+
+    /// The value of a key, which counts as used.
+    @inlinable
+    package subscript(key: Key) -> Value? {
+        mutating get {
+            if let value = young[key] { return value }
+            guard let value = old.removeValue(forKey: key) else { return nil }
+            insert(value, key)
+            return value
+        }
+        set {
+            if let newValue {
+                if young[key] == nil { old[key] = nil }
+                insert(newValue, key)
+            } else {
+                young[key] = nil
+                old[key] = nil
+            }
+        }
+    }
+
+    @inlinable
+    mutating func insert(_ value: Value, _ key: Key) {
+        if young.count >= generation, young[key] == nil {
+            swap(&young, &old)
+            young.removeAll(keepingCapacity: true)
+        }
+        young[key] = value
+    }
+}
+
+extension BoundedCache: Sendable where Key: Sendable, Value: Sendable {}
