@@ -1,45 +1,53 @@
 import Glibc
 
 /// SIGINT and SIGTERM as something to wait for. Nothing else in the process installs signal handlers.
+///
+/// By handlers and a pipe, not by blocking and `sigwait`: the runtime's main thread waits with every signal unblocked,
+/// so that a blocked one would still end the process there.
 enum Signals {
-    /// Blocks the signals in this thread and all that it starts. Call first thing in `main`.
+    /// Installs the handlers. Call first thing in `main`.
     static func prepare() {
         signal(SIGPIPE, SIG_IGN)
-        var set = wanted()
-        pthread_sigmask(SIG_BLOCK, &set, nil)
+        var ends: [Int32] = [-1, -1]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { return }
+        readEnd = ends[0]
+        writeEnd = ends[1]
+        signal(SIGINT, onSignal)
+        signal(SIGTERM, onSignal)
     }
 
     /// Waits for SIGINT or SIGTERM; a second one, while the first is being served, ends the process at once.
-    static func wait() async -> Int32 {
+    static func wait() async {
         await withCheckedContinuation { continuation in
-            let waiter = Waiter { continuation.resume(returning: $0) }
+            let waiter = Waiter { continuation.resume() }
             var thread: pthread_t = 0
             pthread_create(&thread, nil, waitForSignals, Unmanaged.passRetained(waiter).toOpaque())
             pthread_detach(thread)
         }
     }
 
-    fileprivate static func wanted() -> sigset_t {
-        var set = sigset_t()
-        sigemptyset(&set)
-        sigaddset(&set, SIGINT)
-        sigaddset(&set, SIGTERM)
-        return set
-    }
-
     fileprivate final class Waiter {
-        let report: (Int32) -> Void
-        init(_ report: @escaping (Int32) -> Void) { self.report = report }
+        let report: () -> Void
+        init(_ report: @escaping () -> Void) { self.report = report }
     }
+}
+
+// Safety: set once by `prepare`, before any handler or waiter can run.
+private nonisolated(unsafe) var readEnd: Int32 = -1
+private nonisolated(unsafe) var writeEnd: Int32 = -1
+
+private func onSignal(_ number: Int32) {
+    // Async-signal-safe: one system call, nothing else.
+    var byte = UInt8(truncatingIfNeeded: number)
+    _ = write(writeEnd, &byte, 1)
 }
 
 private func waitForSignals(_ argument: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
     guard let argument else { return nil }
     let waiter = Unmanaged<Signals.Waiter>.fromOpaque(argument).takeRetainedValue()
-    var set = Signals.wanted()
-    var number: Int32 = 0
-    sigwait(&set, &number)
-    waiter.report(number)
-    sigwait(&set, &number)
+    var byte: UInt8 = 0
+    while read(readEnd, &byte, 1) < 1 {}
+    waiter.report()
+    while read(readEnd, &byte, 1) < 1 {}
     _exit(130)
 }
