@@ -43,7 +43,7 @@ private struct Pair: Sendable {
         listener = try TCPListener(loop: loop, address: address) { connection in
             accepted.withLock { $0 = connection }
         }
-        client = try await TCPConnection.connect(to: listener.address, on: loop, timeoutMilliseconds: 2_000)
+        client = try await TCPConnection.connect(to: listener.address, on: loop, timeoutMilliseconds: 20_000)
         var found = accepted.withLock { $0 }
         while found == nil {
             try await loop.sleep(milliseconds: 1)
@@ -194,7 +194,7 @@ private struct Pair: Sendable {
             free.close()
             try await loop.sleep(milliseconds: 5)
             await #expect {
-                _ = try await TCPConnection.connect(to: address, on: loop, timeoutMilliseconds: 1_000)
+                _ = try await TCPConnection.connect(to: address, on: loop, timeoutMilliseconds: 20_000)
             } throws: { error in
                 (error as? TCPError)?.code == "ECONNREFUSED" && "\(error)".contains("127.0.0.1:\(address.port)")
             }
@@ -260,7 +260,7 @@ private struct Pair: Sendable {
             var clients: [TCPConnection] = []
             for _ in 0..<3 {
                 clients.append(
-                    try await TCPConnection.connect(to: listener.address, on: loop, timeoutMilliseconds: 1_000))
+                    try await TCPConnection.connect(to: listener.address, on: loop, timeoutMilliseconds: 20_000))
             }
             try await loop.sleep(milliseconds: 20)
             #expect(accepted.load(ordering: .relaxed) == 0)
@@ -327,7 +327,7 @@ private struct Pair: Sendable {
                 return
             }
             let client = try await TCPConnection.connect(
-                to: listener.address, on: loop, timeoutMilliseconds: 1_000)
+                to: listener.address, on: loop, timeoutMilliseconds: 20_000)
             #expect(client.peer?.ip == "::1")
             client.close()
             listener.close()

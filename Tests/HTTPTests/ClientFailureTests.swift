@@ -138,7 +138,7 @@ import Testing
 
     @Test func bodyThatStallsTimesOut() async throws {
         let peer = RawListener()
-        try await calling({ $0.requestTimeoutMilliseconds = 200 }) { client in
+        try await calling({ $0.requestTimeoutMilliseconds = 1_000 }) { client in
             async let connection: RawClient = {
                 let connection = try await peer.accept()
                 _ = try await connection.receiveMessage()

@@ -127,7 +127,8 @@ import Testing
             try await calling { client in
                 let pieces = Pieces(count: 1_000, size: 64 * 1024)
                 async let response = client.send(
-                    HTTPRequest(method: .post, target: "/", body: .stream(length: nil, pieces)), to: server.url)
+                    HTTPRequest(method: .post, target: "/", body: .stream(length: nil, pieces)), to: server.url,
+                    timeoutMilliseconds: 60_000)
                 var last = -1
                 while last != pieces.made.value || last < 1 {
                     last = pieces.made.value

@@ -34,7 +34,7 @@ import Testing
     @Test func idleConnectionIsClosedButNotBeforeItsTime() async throws {
         try await serving(
             {
-                $0.idleTimeoutSeconds = 2
+                $0.idleTimeoutSeconds = 4
                 $0.headTimeoutSeconds = 1
             }, handler: hello
         ) { server in
@@ -44,7 +44,7 @@ import Testing
                 let response = try await client.receiveMessage()
                 #expect(response.body == "hello")
                 // Longer than the head's time-out, which must not count here.
-                try await Task.sleep(nanoseconds: 1_400_000_000)
+                try await Task.sleep(nanoseconds: 1_600_000_000)
             }
             let rest = try await client.receiveToEnd()
             #expect(rest.isEmpty)
@@ -78,10 +78,10 @@ import Testing
     }
 
     @Test func bodyThatKeepsComingIsNotCut() async throws {
-        try await serving({ $0.bodyProgressTimeoutSeconds = 1 }, handler: echo) { server in
+        try await serving({ $0.bodyProgressTimeoutSeconds = 3 }, handler: echo) { server in
             let client = try RawClient(port: server.port)
-            try await client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n")
-            for _ in 0..<20 {
+            try await client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n")
+            for _ in 0..<30 {
                 try await client.send([UInt8](repeating: 0x61, count: 1000))
                 try await Task.sleep(nanoseconds: 130_000_000)
             }

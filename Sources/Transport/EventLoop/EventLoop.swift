@@ -202,7 +202,11 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
                 next += 1
                 job.runSynchronously(on: executor)
             }
-            ready.removeSubrange(..<next)
+            if next == ready.count {
+                ready.removeAll(keepingCapacity: true)
+            } else {
+                ready.removeSubrange(..<next)
+            }
         }
         // A handle that is always due keeps the poll from sleeping while something is left.
         let isWorkLeft = !ready.isEmpty || !soon.isEmpty

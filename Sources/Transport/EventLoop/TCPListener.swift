@@ -34,7 +34,8 @@ package final class TCPListener: LoopHandle, @unchecked Sendable {
             throw TCPError(status, "listen on \(address)")
         }
         self.handle = handle
-        handle.pointee.data = Unmanaged.passUnretained(self as LoopHandle).toOpaque()
+        // Released by `close`: a listener that is dropped and not closed goes on listening.
+        handle.pointee.data = Unmanaged.passRetained(self as LoopHandle).toOpaque()
         do {
             try bind(handle, backlog)
         } catch {
@@ -42,8 +43,6 @@ package final class TCPListener: LoopHandle, @unchecked Sendable {
             throw error
         }
     }
-
-    deinit { close() }
 
     private func bind(_ handle: UnsafeMutablePointer<uv_tcp_t>, _ backlog: Int32) throws {
         var descriptor: Int32 = -1
@@ -97,7 +96,9 @@ package final class TCPListener: LoopHandle, @unchecked Sendable {
     package override func close() {
         guard let handle else { return }
         self.handle = nil
+        let data = handle.pointee.data
         dispose(handle)
+        if let data { Unmanaged<LoopHandle>.fromOpaque(data).release() }
     }
 
     /// Whether nobody listens on the address yet: `SO_REUSEPORT` would let two processes share it unnoticed.

@@ -29,6 +29,11 @@ package final class HTTPClient: Sendable {
         shards = group.loops.map { HTTPClientShard(loop: $0, configuration: configuration, telemetry: telemetry) }
     }
 
+    /// What idles must not outlive its client.
+    deinit {
+        for shard in shards { shard.loop.execute { shard.shutdown() } }
+    }
+
     /// Sends a request and returns when the head of the response is there; its body streams.
     /// - Parameters:
     ///   - url: `http://host:port` of the peer, without a path. - timeoutMilliseconds: nil takes the configured one;

@@ -31,7 +31,7 @@ extension HTTPClientConnection {
                 }
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
                 let head = try HTTPHeadParser.response(
-                    rest, scanned: &scanned, limits: pool.shard.limits, requestMethod: exchange.method)
+                    rest, scanned: &scanned, limits: shard.limits, requestMethod: exchange.method)
                 guard let head else { return offset }
                 offset += head.byteCount
                 scanned = 0
@@ -56,10 +56,10 @@ extension HTTPClientConnection {
         var response = HTTPResponse(status: head.status, headers: head.fields)
         var length: Int?
         if case .length(let count) = head.framing {
-            guard count <= pool.shard.limits.maxBodyBytes else { throw HTTPClientError.responseTooLarge }
+            guard count <= shard.limits.maxBodyBytes else { throw HTTPClientError.responseTooLarge }
             length = count
         }
-        var decoder = HTTPBodyDecoder(framing: head.framing, limits: pool.shard.limits)
+        var decoder = HTTPBodyDecoder(framing: head.framing, limits: shard.limits)
         var start: [UInt8] = []
         while true {
             switch try decoder.next(bytes, offset: &offset) {
@@ -103,7 +103,7 @@ extension HTTPClientConnection {
     private func bodyProgressed(_ channel: HTTPBodyChannel) {
         if channel.wantsMore {
             tcp.startReading()
-            alarm.set(afterMilliseconds: UInt64(max(0, pool.shard.configuration.requestTimeoutMilliseconds)))
+            alarm.set(afterMilliseconds: UInt64(max(0, shard.configuration.requestTimeoutMilliseconds)))
         } else {
             tcp.stopReading()
             alarm.clear()

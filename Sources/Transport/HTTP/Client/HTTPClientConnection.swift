@@ -9,6 +9,7 @@ internal import HTTPCodec
 final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchecked Sendable {
     let tcp: TCPConnection
     let pool: HTTPClientPool
+    let shard: HTTPClientShard
     var exchange: HTTPClientExchange?
     /// Received, and not enough for a head yet.
     var input: [UInt8] = []
@@ -26,6 +27,7 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     init(tcp: TCPConnection, pool: HTTPClientPool) {
         self.tcp = tcp
         self.pool = pool
+        shard = pool.shard
         alarm = LoopAlarm(loop: tcp.loop)
         tcp.delegate = self
         alarm.action = { [unowned self] in
@@ -43,6 +45,8 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     func send(
         _ request: HTTPRequest, fields: HTTPFields, until deadline: UInt64, _ observation: HTTPClientObservation?
     ) async throws -> HTTPResponse {
+        // The peer may have closed it since the pool handed it over.
+        guard !tcp.isClosed else { throw isReused ? StaleConnection() : HTTPClientError.disconnected }
         let exchange = HTTPClientExchange(method: request.method, observation: observation)
         self.exchange = exchange
         alarm.set(afterMilliseconds: Deadline.millisecondsLeft(deadline))
@@ -58,7 +62,8 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
             exchange.pump = tcp.loop.spawn { [self] in await pump(exchange, pieces, length) }
         }
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            // Safety: an exchange has one continuation, and whoever takes it resumes it once.
+            try await withUnsafeThrowingContinuation { continuation in
                 if let failure = exchange.failure {
                     continuation.resume(throwing: failure)
                 } else {
@@ -74,7 +79,7 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         _ exchange: HTTPClientExchange, _ request: HTTPRequest, _ fields: HTTPFields, _ framing: HTTPFraming,
         _ body: [UInt8] = []
     ) throws {
-        var output = pool.shard.borrowOutput()
+        var output = shard.borrowOutput()
         let isValid = HTTPSerializer.requestHead(
             method: request.method, target: request.target, host: pool.endpoint.authority, fields: fields,
             framing: framing, into: &output)
@@ -91,7 +96,7 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         } else {
             output.withUnsafeBytes { head in body.withUnsafeBytes { tcp.write(head, $0) } }
         }
-        pool.shard.giveBack(output)
+        shard.giveBack(output)
     }
 
     /// Writes a streamed body no faster than the peer reads.
@@ -123,14 +128,14 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
 
     /// - Parameter piece: nil ends the body.
     private func writeChunk(_ piece: [UInt8]?) {
-        var output = pool.shard.borrowOutput()
+        var output = shard.borrowOutput()
         if let piece {
             piece.withUnsafeBytes { HTTPSerializer.chunk($0, into: &output) }
         } else {
             HTTPSerializer.lastChunk(into: &output)
         }
         output.withUnsafeBytes { tcp.write($0) }
-        pool.shard.giveBack(output)
+        shard.giveBack(output)
     }
 
     func connectionDrained(_ connection: TCPConnection) { resumeWriter() }

@@ -7,7 +7,7 @@ final class HTTPClientExchange: @unchecked Sendable {
     let method: HTTPMethod
     let observation: HTTPClientObservation?
     /// Who waits for the head.
-    var continuation: CheckedContinuation<HTTPResponse, any Error>?
+    var continuation: UnsafeContinuation<HTTPResponse, any Error>?
     /// Set once the exchange is over before anybody waited.
     var failure: (any Error)?
     /// Whether any byte of the response has come.
@@ -28,7 +28,7 @@ final class HTTPClientExchange: @unchecked Sendable {
     }
 
     /// The continuation, to be resumed once.
-    func takeContinuation() -> CheckedContinuation<HTTPResponse, any Error>? {
+    func takeContinuation() -> UnsafeContinuation<HTTPResponse, any Error>? {
         defer { continuation = nil }
         return continuation
     }

@@ -6,8 +6,8 @@ internal import Telemetry
 /// Safety (`@unchecked Sendable`): touched on the loop's thread only.
 final class HTTPClientPool: @unchecked Sendable {
     let endpoint: HTTPEndpoint
-    /// The client's loops live as long as the process; a pool is useless without its shard.
-    unowned let shard: HTTPClientShard
+    /// Keeps the client's part on this loop alive while connections are; `shutdown` of the shard breaks the cycle.
+    let shard: HTTPClientShard
     private var idle: [HTTPClientConnection] = []
     /// Connections that are open or being opened.
     private var count = 0
@@ -83,7 +83,7 @@ final class HTTPClientPool: @unchecked Sendable {
             try await withCheckedThrowingContinuation { continuation in
                 waiter.continuation = continuation
                 waiter.timer = shard.loop.schedule(afterMilliseconds: Deadline.millisecondsLeft(deadline)) {
-                    [unowned self] in giveUp(waiter, HTTPClientError.timedOut)
+                    [self] in giveUp(waiter, HTTPClientError.timedOut)
                 }
                 waiters.append(waiter)
             }

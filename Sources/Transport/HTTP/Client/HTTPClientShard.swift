@@ -97,7 +97,7 @@ final class HTTPClientShard: @unchecked Sendable {
     func connectionIdles() {
         guard sweeper == nil else { return }
         sweeper = loop.schedule(afterMilliseconds: Self.sweepMilliseconds, repeating: Self.sweepMilliseconds) {
-            [unowned self] in sweep()
+            [self] in sweep()
         }
     }
 
@@ -117,6 +117,8 @@ final class HTTPClientShard: @unchecked Sendable {
     func shutdown() {
         isShutDown = true
         for pool in pools.values { pool.shutdown() }
+        pools = [:]
+        poolsByURL = [:]
         sweeper?.cancel()
         sweeper = nil
     }

@@ -2,6 +2,8 @@ package import EventLoop
 internal import Synchronization
 
 /// An HTTP/1.1 server: one listener a loop on the same port (`SO_REUSEPORT`), strict parsing, bounded everything.
+///
+/// A server that was started serves until it is drained, whoever still refers to it.
 package final class HTTPServer: Sendable {
     /// Limits and time-outs; the defaults are those of the reliability policy.
     package struct Configuration: Sendable {

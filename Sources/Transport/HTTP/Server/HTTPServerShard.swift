@@ -52,7 +52,7 @@ final class HTTPServerShard: @unchecked Sendable {
     /// - Returns: the port.
     func listen(_ address: SocketAddress) throws -> Int {
         isDraining = false
-        let listener = try TCPListener(loop: loop, address: address) { [unowned self] in accepted($0) }
+        let listener = try TCPListener(loop: loop, address: address) { [self] in accepted($0) }
         self.listener = listener
         return listener.address.port
     }
@@ -67,7 +67,7 @@ final class HTTPServerShard: @unchecked Sendable {
         connections.append(connection)
         if sweeper == nil {
             sweeper = loop.schedule(afterMilliseconds: Self.sweepMilliseconds, repeating: Self.sweepMilliseconds) {
-                [unowned self] in sweep()
+                [self] in sweep()
             }
         }
         if isAdmitted {
@@ -107,7 +107,7 @@ final class HTTPServerShard: @unchecked Sendable {
         listener = nil
         for connection in connections { connection.drain() }
         guard !connections.isEmpty else { return }
-        let deadline = loop.schedule(afterMilliseconds: UInt64(max(0, timeoutSeconds)) * 1000) { [unowned self] in
+        let deadline = loop.schedule(afterMilliseconds: UInt64(max(0, timeoutSeconds)) * 1000) { [self] in
             for connection in connections { connection.cut() }
         }
         // A second drain must not lose the first one's continuation.
