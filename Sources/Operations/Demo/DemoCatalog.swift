@@ -55,7 +55,8 @@ enum DemoCatalog {
                     products.append(
                         Product(
                             name: "\(quality) \(noun)", category: category,
-                            price: Money(cents: base + Int64(number * 137 % 41) * 50), stock_count: 40 + number * 7 % 90,
+                            price: Money(cents: base + Int64(number * 137 % 41) * 50),
+                            stock_count: 40 + number * 7 % 90,
                             description: text, manufacturer: makers[number % makers.count]))
                 }
             }

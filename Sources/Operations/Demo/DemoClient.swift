@@ -12,7 +12,8 @@ final class DemoClient: Sendable {
 
         func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
             do { return try JSONDecoder().decode(T.self, from: Data(body)) } catch {
-                throw DemoError("an answer has an unexpected shape: \(String(decoding: body.prefix(300), as: UTF8.self))")
+                throw DemoError(
+                    "an answer has an unexpected shape: \(String(decoding: body.prefix(300), as: UTF8.self))")
             }
         }
     }

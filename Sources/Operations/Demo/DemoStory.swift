@@ -192,7 +192,9 @@ package struct DemoStory: Sendable {
         let levels: [StockLevelView] = try await client.get(
             "/api/v1/stock-levels?product_id=\(productID)", token: admin
         ).decode()
-        guard let level = levels.first else { throw DemoError("the warehouse does not know the product yet: try again") }
+        guard let level = levels.first else {
+            throw DemoError("the warehouse does not know the product yet: try again")
+        }
         return level
     }
 
