@@ -121,9 +121,12 @@ final class RouteTelemetry: @unchecked Sendable {
         let requests: CounterSeries
         let duration: HistogramSeries
         let serverDuration: HistogramSeries
+        /// What the access-log line says.
+        let message: String
 
         init(route: String, method: MethodLabel, status: Int, instruments: HTTPInstruments) {
             let code = "\(status)"
+            message = "\(method.name) \(route) \(code)"
             requests = instruments.requests.series(instruments.service, method.name, route, code)
             duration = instruments.durations.series(instruments.service, method.name, route, code)
             serverDuration = instruments.serverDurations.series(method.name, route, code, "http")
@@ -137,6 +140,8 @@ final class RouteTelemetry: @unchecked Sendable {
     let requestSize: HistogramSeries
     let responseSize: HistogramSeries
     private let instruments: HTTPInstruments
+    /// The outcome of almost every request.
+    private let ok: Outcome
     private let slots: UnsafeMutablePointer<AtomicLazyReference<Outcome>>
 
     private static let statuses = 100...599
@@ -148,6 +153,7 @@ final class RouteTelemetry: @unchecked Sendable {
         spanName = route == HTTPTelemetry.unmatchedRoute ? method.spanName : "\(method.spanName) \(route)"
         requestSize = instruments.requestSizes.series(instruments.service, method.name, route)
         responseSize = instruments.responseSizes.series(instruments.service, method.name, route)
+        ok = Outcome(route: route, method: method, status: 200, instruments: instruments)
         slots = .allocate(capacity: Self.statuses.count)
         for index in 0..<Self.statuses.count { (slots + index).initialize(to: AtomicLazyReference()) }
     }
@@ -159,6 +165,7 @@ final class RouteTelemetry: @unchecked Sendable {
 
     @inline(__always)
     func outcome(_ status: Int) -> Outcome {
+        if status == 200 { return ok }
         let index = min(max(status, Self.statuses.lowerBound), Self.statuses.upperBound) &- Self.statuses.lowerBound
         return slots[index].load() ?? make(index)
     }

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import Synchronization
 internal import Telemetry
 
 /// A response body that is still being written when the handler is done: the request ends with its last piece, with its
@@ -10,9 +11,12 @@ struct ObservedBody: AsyncSequence, Sendable {
     private let pieces: any AsyncSequence<[UInt8], any Error> & Sendable
     private let ending: Ending
 
-    init(_ pieces: any AsyncSequence<[UInt8], any Error> & Sendable, _ observation: RequestObservation) {
+    init(
+        _ pieces: any AsyncSequence<[UInt8], any Error> & Sendable, _ observation: RequestObservation,
+        _ instruments: HTTPInstruments, _ logger: Logger
+    ) {
         self.pieces = pieces
-        ending = Ending(observation)
+        ending = Ending(observation, instruments, logger)
     }
 
     func makeAsyncIterator() -> Iterator { Iterator(base: pieces.makeAsyncIterator(), ending: ending) }
@@ -20,45 +24,51 @@ struct ObservedBody: AsyncSequence, Sendable {
     struct Iterator: AsyncIteratorProtocol {
         fileprivate var base: any AsyncIteratorProtocol<[UInt8], any Error>
         fileprivate let ending: Ending
+        private var bytes = 0
+
+        fileprivate init(base: any AsyncIteratorProtocol<[UInt8], any Error>, ending: Ending) {
+            self.base = base
+            self.ending = ending
+        }
 
         mutating func next() async throws -> [UInt8]? { try await next(isolation: #isolation) }
 
         mutating func next(isolation actor: isolated (any Actor)?) async throws -> [UInt8]? {
             do {
                 guard let piece = try await base.next(isolation: actor) else {
-                    ending.complete()
+                    ending.tell(bytes: bytes, errorType: nil)
                     return nil
                 }
-                ending.observation.responseBytes += piece.count
+                bytes += piece.count
                 return piece
             } catch {
-                ending.fail(ErrorType.name(of: error))
+                ending.tell(bytes: bytes, errorType: ErrorType.name(of: error))
                 throw error
             }
         }
     }
 
-    /// Ends the observation at the latest when the body is forgotten.
+    /// Tells of the request once: at the latest when the body is forgotten.
     fileprivate final class Ending: Sendable {
-        let observation: RequestObservation
+        private let observation: RequestObservation
+        private let instruments: HTTPInstruments
+        private let logger: Logger
+        private let isTold = Atomic<Bool>(false)
 
-        init(_ observation: RequestObservation) { self.observation = observation }
-
-        func complete() { finish() }
-
-        func fail(_ type: String) {
-            observation.errorType = type
-            finish()
+        init(_ observation: RequestObservation, _ instruments: HTTPInstruments, _ logger: Logger) {
+            self.observation = observation
+            self.instruments = instruments
+            self.logger = logger
         }
 
-        /// Whether the observation has ended is its own knowledge: the last word is ignored when it came too late.
-        deinit {
-            if observation.errorType == nil, !observation.isOver { observation.errorType = "disconnected" }
-            finish()
+        func tell(bytes: Int, errorType: String?) {
+            guard !isTold.exchange(true, ordering: .acquiringAndReleasing) else { return }
+            var observation = observation
+            observation.responseBytes = bytes
+            if let errorType { observation.errorType = errorType }
+            TelemetryContext.$current.withValue(observation.context) { observation.finish(instruments, logger) }
         }
 
-        private func finish() {
-            TelemetryContext.$current.withValue(observation.context) { observation.finish() }
-        }
+        deinit { tell(bytes: 0, errorType: "disconnected") }
     }
 }

@@ -1,24 +1,18 @@
 internal import HTTP
-internal import Synchronization
 internal import Telemetry
 
-/// A request under way, and what is known of it at its end: taken once, it ends the span, counts, measures and writes
+/// A request under way, and what is known of it at its end: told once, it ends the span, counts, measures and writes
 /// the access-log line from the same values.
-///
-/// Safety (`@unchecked Sendable`): `status`, `responseBytes` and the other variables are changed by the task that owns
-/// the request only; `isFinished` decides who may finish it.
-final class RequestObservation: @unchecked Sendable {
+struct RequestObservation: Sendable {
     let span: Span
     let context: TelemetryContext
-    private let route: RouteTelemetry
-    private let isQuiet: Bool
-    private let telemetry: Telemetry
-    private let instruments: HTTPInstruments
-    private let path: String
-    private let clientAddress: String
-    private let requestBytes: Int?
+    let route: RouteTelemetry
+    let isQuiet: Bool
+    let target: String
+    let clientAddress: String
+    /// Bytes of the request's body, when they were known beforehand.
+    let requestBytes: Int?
     private let startNanoseconds: UInt64
-    private let isFinished = Atomic<Bool>(false)
 
     var userID: String?
     var status = 500
@@ -27,30 +21,24 @@ final class RequestObservation: @unchecked Sendable {
     var errorType: String?
 
     init(
-        span: Span, context: TelemetryContext, route: RouteTelemetry, isQuiet: Bool, telemetry: Telemetry,
-        instruments: HTTPInstruments, path: String, clientAddress: String, requestBytes: Int?
+        span: Span, context: TelemetryContext, route: RouteTelemetry, isQuiet: Bool, target: String,
+        clientAddress: String, requestBytes: Int?, startNanoseconds: UInt64
     ) {
         self.span = span
         self.context = context
         self.route = route
         self.isQuiet = isQuiet
-        self.telemetry = telemetry
-        self.instruments = instruments
-        self.path = path
+        self.target = target
         self.clientAddress = clientAddress
         self.requestBytes = requestBytes
-        startNanoseconds = TelemetryClock.system.monotonicNanoseconds()
-        instruments.inFlight.add(1)
+        self.startNanoseconds = startNanoseconds
     }
 
-    /// Whether the request has been told of.
-    var isOver: Bool { isFinished.load(ordering: .acquiring) }
-
-    /// Tells of the request once; later calls do nothing. The request's context must be current.
-    func finish() {
-        guard !isFinished.exchange(true, ordering: .acquiringAndReleasing) else { return }
+    /// Tells of the request; the owner calls it once, while the request's context is current.
+    func finish(_ instruments: HTTPInstruments, _ logger: Logger) {
         instruments.inFlight.add(-1)
-        let nanoseconds = endSpan()
+        let path = Self.path(target)
+        let nanoseconds = endSpan(path)
         let seconds = Double(nanoseconds) / 1e9
         let outcome = route.outcome(status)
         outcome.requests.increment()
@@ -58,15 +46,20 @@ final class RequestObservation: @unchecked Sendable {
         outcome.serverDuration.record(seconds)
         if let requestBytes { route.requestSize.record(Double(requestBytes)) }
         route.responseSize.record(Double(responseBytes))
-        log(nanoseconds)
+        logger.log(
+            isQuiet ? HTTPTelemetry.quietRequest : HTTPTelemetry.request, outcome.message, fields(path, nanoseconds))
+    }
+
+    private static func path(_ target: String) -> String {
+        guard let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return target }
+        return String(target[..<end])
     }
 
     /// - Returns: the duration, which is the span's own when there is one.
-    private func endSpan() -> UInt64 {
-        let spent = TelemetryClock.system.monotonicNanoseconds() - startNanoseconds
+    private func endSpan(_ path: String) -> UInt64 {
         guard span.isRecording else {
             span.end()
-            return spent
+            return TelemetryClock.system.monotonicNanoseconds() - startNanoseconds
         }
         span.set(.httpRequestMethod, route.method.name)
         span.set(.httpRoute, route.route)
@@ -84,13 +77,7 @@ final class RequestObservation: @unchecked Sendable {
         return span.durationNanoseconds
     }
 
-    private func log(_ nanoseconds: UInt64) {
-        telemetry.logger.log(
-            isQuiet ? HTTPTelemetry.quietRequest : HTTPTelemetry.request,
-            "\(route.method.name) \(route.route) \(status)", fields(nanoseconds))
-    }
-
-    private func fields(_ nanoseconds: UInt64) -> [Attribute] {
+    private func fields(_ path: String, _ nanoseconds: UInt64) -> [Attribute] {
         var fields: [Attribute] = []
         fields.reserveCapacity(9)
         fields.append(Attribute(.httpRequestMethod, .string(route.method.name)))

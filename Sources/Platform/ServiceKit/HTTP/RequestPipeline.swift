@@ -43,31 +43,46 @@ final class RequestPipeline: Sendable {
 
     /// What answers a request, and under which name it is observed.
     private struct Plan {
+        var endpoint: Router.Endpoint?
         var route: Route?
-        var template: String
-        var allow: String?
         var telemetry: RouteTelemetry
     }
 
     private func plan(_ request: HTTPRequest) -> Plan {
         let method = MethodLabel(request.method)
         if let endpoint = router.endpoint(of: request.target) {
-            let route = endpoint.routes[method.rawValue]
             return Plan(
-                route: route, template: endpoint.template, allow: route == nil ? endpoint.allow : nil,
-                telemetry: endpoint.telemetry.method(method))
+                endpoint: endpoint, route: endpoint.routes[method.rawValue],
+                telemetry: endpoint.observers[method.rawValue] ?? endpoint.telemetry.method(method))
         }
-        if let fallback {
-            let template = fallback.template(request)
-            return Plan(template: template, telemetry: fallbackTemplates.of(template).method(method))
-        }
-        return Plan(template: HTTPTelemetry.unmatchedRoute, telemetry: unmatched.method(method))
+        let template = fallback.map { fallbackTemplates.of($0.template(request)) } ?? unmatched
+        return Plan(telemetry: template.method(method))
     }
 
     // MARK: The way of a request
 
     func respond(to http: HTTPRequest) async -> HTTPResponse {
         let plan = plan(http)
+        var observation = begin(http, plan)
+        return await TelemetryContext.$current.withValue(observation.context) {
+            var response: HTTPResponse
+            do {
+                response = try await answer(http, plan, &observation)
+                observation.status = response.status.code
+                if Task.isCancelled { disconnected(&observation) }
+            } catch {
+                response = refusal(error, http, plan, &observation)
+            }
+            addIdentifiers(observation.context, to: &response)
+            finish(observation, &response, isHead: http.method == .head)
+            return response
+        }
+    }
+
+    /// Starts the span, in the context that came along if its sender is believed.
+    private func begin(_ http: HTTPRequest, _ plan: Plan) -> RequestObservation {
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        instruments.inFlight.add(1)
         let sent = Self.extract(http.headers)
         let span: Span
         if trustsPeer || sent.span == nil {
@@ -80,88 +95,77 @@ final class RequestPipeline: Sendable {
         }
         let context = TelemetryContext(
             span: span.context, requestID: sent.requestID, baggage: trustsPeer ? sent.baggage : Baggage(),
-            deadline: deadline(http.headers))
-        let observation = RequestObservation(
+            deadline: now + allowedNanoseconds(http.headers))
+        return RequestObservation(
             span: span, context: context, route: plan.telemetry, isQuiet: plan.route?.isQuiet ?? false,
-            telemetry: telemetry, instruments: instruments, path: Self.path(http.target),
-            clientAddress: clientAddress(http), requestBytes: Self.knownLength(http.body))
-        return await TelemetryContext.$current.withValue(context) {
-            var response = await answer(http, plan, observation)
-            addIdentifiers(context, to: &response)
-            return observed(response, observation, isHead: http.method == .head)
-        }
+            target: http.target, clientAddress: clientAddress(http), requestBytes: Self.knownLength(http.body),
+            startNanoseconds: now)
     }
 
-    /// The handler's response, or the error's.
-    private func answer(_ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation) async -> HTTPResponse {
-        do {
-            let response = try await handle(http, plan, observation)
-            if Task.isCancelled { observation.errorType = "disconnected" }
-            observation.status =
-                Task.isCancelled ? HTTPTelemetry.clientClosedRequest : response.status.code
-            return response
-        } catch {
-            return refusal(error, http, plan, observation)
-        }
-    }
-
-    private func handle(_ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation) async throws
-        -> HTTPResponse
-    {
-        let caller = authenticator.caller(http.headers, acceptsSigned: trustsPeer)
-        observation.userID = caller.identity?.userID
-        guard let route = plan.route else { return try await handleUnrouted(http, plan, caller.identity, observation) }
-        try Authenticator.check(caller, route.access)
-        return try await route.handler(
-            Request(
-                http: http, route: route.template, identity: caller.identity,
-                requestID: observation.context.requestID ?? "", parameters: route.parameters,
-                maxBodyBytes: route.maxBodyBytes))
-    }
-
-    private func handleUnrouted(
-        _ http: HTTPRequest, _ plan: Plan, _ identity: Identity?, _ observation: RequestObservation
+    private func answer(
+        _ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation
     ) async throws -> HTTPResponse {
-        if let allow = plan.allow {
-            var response = HTTPResponse(status: .noContent)
-            response.headers.add("allow", allow)
-            if http.method == .options { return response }
-            var error = HTTPError(
-                .methodNotAllowed, "method_not_allowed", "this path does not take this method: use one of \(allow)")
-            error.headers.append(("allow", allow))
-            throw error
+        let caller = authenticator.caller(http.headers, acceptsSigned: trustsPeer)
+        let identity = caller.identity
+        observation.userID = identity?.userID
+        let requestID = observation.context.requestID ?? ""
+        if let route = plan.route {
+            try Authenticator.check(caller, route.access)
+            return try await route.handler(
+                Request(
+                    http: http, route: route.template, identity: identity, requestID: requestID,
+                    parameters: route.parameters, maxBodyBytes: route.maxBodyBytes))
         }
+        if let endpoint = plan.endpoint { return try Self.withoutRoute(http, endpoint) }
         guard let fallback else {
             throw HTTPError(.notFound, "not_found", "there is nothing under this path")
         }
         return try await fallback.handler(
             Request(
-                http: http, route: plan.template, identity: identity,
-                requestID: observation.context.requestID ?? "", parameters: [], maxBodyBytes: fallback.maxBodyBytes))
+                http: http, route: plan.telemetry.route, identity: identity, requestID: requestID, parameters: [],
+                maxBodyBytes: fallback.maxBodyBytes))
+    }
+
+    /// A path that is there, asked with a method that it does not have.
+    private static func withoutRoute(_ http: HTTPRequest, _ endpoint: Router.Endpoint) throws -> HTTPResponse {
+        if http.method == .options {
+            var response = HTTPResponse(status: .noContent)
+            response.headers.add("allow", endpoint.allow)
+            return response
+        }
+        var error = HTTPError(
+            .methodNotAllowed, "method_not_allowed",
+            "this path does not take this method: use one of \(endpoint.allow)")
+        error.headers.append(("allow", endpoint.allow))
+        throw error
     }
 
     // MARK: Errors
 
+    private func disconnected(_ observation: inout RequestObservation) {
+        observation.errorType = "disconnected"
+        observation.status = HTTPTelemetry.clientClosedRequest
+    }
+
     private func refusal(
-        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
+        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation
     ) -> HTTPResponse {
         if error is CancellationError || Task.isCancelled {
-            observation.errorType = "disconnected"
-            observation.status = HTTPTelemetry.clientClosedRequest
+            disconnected(&observation)
             return HTTPResponse(status: HTTPStatus(HTTPTelemetry.clientClosedRequest))
         }
         let told = HTTPError.telling(of: error)
         observation.status = told.status.code
+        let what = "\(plan.telemetry.method.name) \(plan.telemetry.route)"
         if told.status.code >= 500 {
             let type = HTTPError.type(of: error)
             observation.errorType = type
             telemetry.logger.log(
-                HTTPTelemetry.failed, "\(plan.telemetry.method.name) \(plan.template) failed: \(type)",
+                HTTPTelemetry.failed, "\(what) failed: \(type)",
                 [Attribute(.errorType, .string(type)), Attribute(.errorMessage, .string(String(describing: error)))])
         } else if told.status == .unauthorized || told.status == .forbidden {
             telemetry.logger.log(
-                HTTPTelemetry.denied, "\(plan.telemetry.method.name) \(plan.template) denied: \(told.code)",
-                [Attribute(.reasonLabel, .string(told.code))])
+                HTTPTelemetry.denied, "\(what) denied: \(told.code)", [Attribute(.reasonLabel, .string(told.code))])
         }
         let shape = plan.route?.shape ?? router.shape(of: http.target)
         return shape.response(
@@ -183,19 +187,19 @@ final class RequestPipeline: Sendable {
         }
     }
 
-    /// Ends the observation now, or with the last piece of a body that is still being written.
-    private func observed(_ response: HTTPResponse, _ observation: RequestObservation, isHead: Bool) -> HTTPResponse {
+    /// Tells of the request now, or with the last piece of a body that is still being written.
+    private func finish(_ observation: RequestObservation, _ response: inout HTTPResponse, isHead: Bool) {
+        var observation = observation
         switch response.body {
         case .empty: break
         case .bytes(let bytes): observation.responseBytes = isHead ? 0 : bytes.count
         case .stream(let length, let pieces):
             if isHead { break }
-            var response = response
-            response.body = .stream(length: length, ObservedBody(pieces, observation))
-            return response
+            response.body = .stream(
+                length: length, ObservedBody(pieces, observation, instruments, telemetry.logger))
+            return
         }
-        observation.finish()
-        return response
+        observation.finish(instruments, telemetry.logger)
     }
 
     // MARK: What came along
@@ -211,17 +215,12 @@ final class RequestPipeline: Sendable {
     }
 
     /// When the caller stops waiting, or when we stop working: the earlier of both.
-    private func deadline(_ headers: HTTPFields) -> UInt64 {
+    private func allowedNanoseconds(_ headers: HTTPFields) -> UInt64 {
         var milliseconds = defaultDeadlineMilliseconds
         if trustsPeer, let left = headers["x-request-deadline"].flatMap(UInt64.init) {
             milliseconds = min(milliseconds, left)
         }
-        return TelemetryClock.system.monotonicNanoseconds() + milliseconds * 1_000_000
-    }
-
-    private static func path(_ target: String) -> String {
-        guard let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return target }
-        return String(target[..<end])
+        return milliseconds * 1_000_000
     }
 
     /// The shopper's address: the gateway passes it on, and nobody else is believed.

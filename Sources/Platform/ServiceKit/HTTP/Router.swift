@@ -8,6 +8,8 @@ final class Router: Sendable {
         let template: String
         /// By `MethodLabel`; GET also answers HEAD.
         let routes: [Route?]
+        /// By `MethodLabel`, for the methods that have a route.
+        let observers: [RouteTelemetry?]
         /// For `Allow` (RFC 9110, section 10.2.1).
         let allow: String
         let telemetry: TemplateTelemetry
@@ -16,6 +18,10 @@ final class Router: Sendable {
             self.template = template
             self.routes = routes
             self.telemetry = telemetry
+            observers = MethodLabel.allCases.map { method in
+                // HEAD is rare: its series come with its first request.
+                method == .head || routes[method.rawValue] == nil ? nil : telemetry.method(method)
+            }
             var names = MethodLabel.allCases.filter { routes[$0.rawValue] != nil }.map(\.name)
             if routes[MethodLabel.options.rawValue] == nil { names.append(MethodLabel.options.name) }
             allow = names.sorted().joined(separator: ", ")
