@@ -87,7 +87,7 @@ let package = Package(
         module("Drivers", "ConnectionPool"),
         module("Drivers", "PostgreSQL", ["CLibPQ", "EventLoop", "Telemetry", "ConnectionPool"]),
         module("Drivers", "Redis", ["CHiredis", "EventLoop", "Telemetry"]),
-        module("Drivers", "AMQP", ["CLibRabbitMQ", "EventLoop", "Telemetry"]),
+        module("Drivers", "AMQP", ["CLibRabbitMQ", "CThread", "EventLoop", "Telemetry"]),
         module("Drivers", "Mail", ["CLibCurl", "EventLoop", "Telemetry"]),
 
         module("Platform", "Values"),
