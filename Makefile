@@ -20,8 +20,8 @@ demo: ## shop on the running platform (in a second terminal)
 	@.build/release/vitrine demo
 
 test: setup ## the whole test suite, against real servers that it starts itself
-	@swift build --build-tests --product vitrine 2>&1 | { grep -vE '^\[[0-9]+/' || true; }
-	@swift test
+	@swift build --build-tests
+	@swift test --no-parallel
 
 lint: ## formatting and configuration files
 	@deploy/lint

@@ -44,7 +44,16 @@ final class SMTPTestServer: Sendable {
     }
 
     /// Sessions that ended with QUIT or a lost connection.
-    var sessions: [Session] { finished.withLock { $0 } }
+    ///
+    /// The client is done a moment before the server notes the session: this waits for it, within bounds.
+    var sessions: [Session] {
+        for _ in 0..<500 {
+            let noted = finished.withLock { $0 }
+            if !noted.isEmpty { return noted }
+            usleep(10_000)
+        }
+        return []
+    }
 
     func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
