@@ -7,7 +7,10 @@ package enum CatalogService {
     package static let definition = ServiceDefinition(
         name: "catalog", summary: "products, categories, prices; lists cached in Redis", port: 8000,
         database: "catalog_db", usesRedis: true, usesBroker: true,
-        migrations: [Migration(1, "create_products", PackageResources._001_create_products_sql)],
+        migrations: [
+            Migration(1, "create_products", PackageResources._001_create_products_sql),
+            Migration(2, "add_product_revision", PackageResources._002_add_product_revision_sql),
+        ],
         telemetry: CatalogTelemetry.declarations
     ) { app in
         let telemetry = CatalogTelemetry(app.telemetry)

@@ -2,10 +2,8 @@ internal import CartContracts
 internal import CatalogContracts
 internal import HTTP
 internal import HTTPCodec
-internal import OrdersContracts
 internal import Security
 internal import ServiceKit
-internal import Telemetry
 internal import Values
 internal import WarehouseContracts
 
@@ -15,7 +13,8 @@ struct CartRoutes: Sendable {
     let services: ServiceClient
     let telemetry: CartTelemetry
 
-    private static let maxQuantity = 1_000
+    /// Attempts to change a cart that others keep changing.
+    private static let maxAttempts = 5
 
     func declare(_ routes: RouteGroup) {
         routes.get("/cart/", .user, show)
@@ -24,7 +23,9 @@ struct CartRoutes: Sendable {
         routes.post("/cart/items", .user, add)
         routes.put("/cart/items/{id}", .user, change)
         routes.delete("/cart/items/{id}", .user, remove)
-        routes.post("/cart/checkout", .user, checkOut)
+        routes.post(
+            "/cart/checkout", .user,
+            CheckoutRoute(store: store, services: services, telemetry: telemetry).handle)
         routes.get("/carts/", .admin, list)
     }
 
@@ -68,89 +69,69 @@ struct CartRoutes: Sendable {
     @Sendable private func add(_ request: Request) async throws -> HTTPResponse {
         let caller = try request.caller()
         let body: NewItem = try await request.json()
-        try check(body.quantity)
+        guard ShoppingCart.quantities.contains(body.quantity) else { throw Self.badQuantity }
         guard let productID = Identifier.normalized(body.product_id) else { throw Self.unknownProduct }
-        let cart = try await store.read(caller.userID)
-        let known = cart.lines.first { $0.productID == productID }
-        guard known != nil || cart.lines.count < CartStore.maxLines else {
-            throw HTTPError(.badRequest, "cart.full", "a cart has at most \(CartStore.maxLines) lines")
-        }
-        let quantity = body.quantity + (known?.quantity ?? 0)
-        try check(quantity)
         let product = try await product(productID, caller)
-        try await checkStock(productID, quantity, caller)
-        let line = CartLine(
-            id: known?.id ?? Identifier.make(), productID: productID, name: product.name, price: product.price,
-            quantity: quantity)
-        try await store.put(line, of: caller.userID)
-        telemetry.added.increment()
+        let available = try await available(productID, caller)
+        let line = try await changing(caller) { cart in
+            let line: CartLine
+            do throws(ShoppingCart.Refusal) {
+                line = try cart.adding(body.quantity, of: product)
+            } catch {
+                throw Self.refusal(error)
+            }
+            try Self.check(line.quantity, available)
+            return (.put(line), line)
+        }
+        telemetry.noteAdded(line)
         return try .json(line.view)
     }
 
     @Sendable private func change(_ request: Request) async throws -> HTTPResponse {
         let caller = try request.caller()
+        let id = try request.uuid("id")
         let body: Quantity = try await request.json()
-        try check(body.quantity)
-        var line = try await line(request, caller)
-        try await checkStock(line.productID, body.quantity, caller)
-        line.quantity = body.quantity
-        try await store.put(line, of: caller.userID)
+        guard ShoppingCart.quantities.contains(body.quantity) else { throw Self.badQuantity }
+        guard let known = try await store.read(caller.userID).line(id) else { throw Self.unknownItem }
+        try Self.check(body.quantity, try await available(known.productID, caller))
+        let line = try await changing(caller) { cart in
+            guard var line = cart.line(known.productID) else { throw Self.unknownItem }
+            line.quantity = body.quantity
+            return (.put(line), line)
+        }
+        telemetry.noteItem("changed", productID: line.productID)
         return try .json(line.view)
     }
 
     @Sendable private func remove(_ request: Request) async throws -> HTTPResponse {
-        let caller = try request.caller()
-        let line = try await line(request, caller)
-        try await store.remove(line.productID, of: caller.userID)
+        let id = try request.uuid("id")
+        let line = try await changing(try request.caller()) { cart in
+            guard let line = cart.line(id) else { throw Self.unknownItem }
+            return (.remove(productID: line.productID), line)
+        }
+        telemetry.noteItem("removed", productID: line.productID)
         return try .json(["detail": "removed"])
     }
 
     @Sendable private func clear(_ request: Request) async throws -> HTTPResponse {
         try await store.clear(try request.caller().userID)
+        telemetry.noteCleared()
         return try .json(["detail": "cleared"])
     }
 
-    @Sendable private func checkOut(_ request: Request) async throws -> HTTPResponse {
-        let caller = try request.caller()
-        let cart = try await store.read(caller.userID)
-        guard !cart.lines.isEmpty else { throw HTTPError(.badRequest, "cart.empty", "the cart is empty") }
-        let items = cart.lines.map {
-            OrderItem(productID: $0.productID, name: $0.name, price: $0.price, quantity: $0.quantity)
+    /// Changes a cart as it stands; when somebody else was faster, as it stands then.
+    private func changing(
+        _ caller: Identity, _ change: (ShoppingCart) throws -> (ShoppingCart.Change, CartLine)
+    ) async throws -> CartLine {
+        for _ in 0..<Self.maxAttempts {
+            let cart = try await store.read(caller.userID)
+            let (change, line) = try change(cart)
+            if try await store.apply([change], to: cart, of: caller.userID) { return line }
         }
-        let order: OrderView
-        do {
-            // The key belongs to this very state of the cart: sent twice, it is one order.
-            order = try await services.post(
-                "orders", "/order-api/orders/", template: "/order-api/orders/", as: .user(caller),
-                body: CreateOrder(items: items, total: cart.view.total),
-                idempotencyKey: "cart-\(caller.userID)-\(cart.version)")
-        } catch {
-            telemetry.noteFailure()
-            throw error
-        }
-        // What was put in meanwhile stays.
-        _ = try await store.clear(caller.userID, ifVersion: cart.version)
-        telemetry.noteCheckout(cart.view, orderID: order.id)
-        return try .json(order)
+        throw HTTPError(.conflict, "cart.busy", "the cart is being changed elsewhere: try again")
     }
 
-    // MARK: Parts
-
-    private func check(_ quantity: Int) throws {
-        guard (1...Self.maxQuantity).contains(quantity) else {
-            throw HTTPError(
-                .unprocessableContent, "quantity.invalid", "quantity must be from 1 to \(Self.maxQuantity)",
-                fields: [.init(["body", "quantity"], "must be from 1 to \(Self.maxQuantity)", type: "out_of_range")])
-        }
-    }
-
-    /// By the line's own id or its product's.
-    private func line(_ request: Request, _ caller: Identity) async throws -> CartLine {
-        let id = try request.uuid("id")
-        guard let line = try await store.read(caller.userID).lines.first(where: { $0.id == id || $0.productID == id })
-        else { throw HTTPError(.notFound, "item.unknown", "there is no such item in the cart") }
-        return line
-    }
+    // MARK: What others know
 
     private func product(_ id: String, _ caller: Identity) async throws -> ProductView {
         do {
@@ -161,20 +142,37 @@ struct CartRoutes: Sendable {
         }
     }
 
-    private func checkStock(_ productID: String, _ quantity: Int, _ caller: Identity) async throws {
-        let available: Int
+    /// What the warehouse does not know is not there.
+    private func available(_ productID: String, _ caller: Identity) async throws -> Int {
         do {
             let level: StockLevelView = try await services.get(
                 "warehouse", "/internal/stock/\(productID)", template: "/internal/stock/{product_id}",
                 as: .user(caller))
-            available = level.available
+            return level.available
         } catch let error as ServiceCallError where error.status == .notFound {
-            available = 0
+            return 0
         }
+    }
+
+    // MARK: Refusals
+
+    private static func check(_ quantity: Int, _ available: Int) throws {
         guard available >= quantity else {
             throw HTTPError(.badRequest, "stock.insufficient", "there are only \(available) in stock")
         }
     }
 
+    private static func refusal(_ refusal: ShoppingCart.Refusal) -> HTTPError {
+        switch refusal {
+        case .full: HTTPError(.badRequest, "cart.full", "a cart has at most \(ShoppingCart.maxLines) lines")
+        case .quantity: badQuantity
+        }
+    }
+
+    private static let badQuantity = HTTPError.invalid(
+        ["body", "quantity"],
+        "must be from \(ShoppingCart.quantities.lowerBound) to \(ShoppingCart.quantities.upperBound)",
+        type: "out_of_range")
     private static let unknownProduct = HTTPError(.notFound, "product.unknown", "there is no such product")
+    private static let unknownItem = HTTPError(.notFound, "item.unknown", "there is no such item in the cart")
 }

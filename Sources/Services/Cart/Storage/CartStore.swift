@@ -1,48 +1,24 @@
-internal import CartContracts
 internal import FoundationEssentials
 internal import Redis
 internal import ServiceKit
-internal import Values
-
-/// One line of a cart as it is stored.
-struct CartLine: Codable, Hashable, Sendable {
-    let id: String
-    let productID: String
-    let name: String
-    let price: Money
-    var quantity: Int
-
-    var view: CartItemView {
-        CartItemView(
-            id: id, productID: productID, name: name, price: price, quantity: quantity,
-            totalPrice: price.multiplied(by: quantity) ?? .maximum)
-    }
-}
-
-/// A cart as it was read: its lines, and the version that a later change compares with.
-struct StoredCart: Sendable {
-    let lines: [CartLine]
-    let version: String
-
-    var view: CartView {
-        CartView(items: lines.map(\.view), total: lines.reduce(.zero) { $0.adding($1.view.totalPrice) ?? .maximum })
-    }
-}
 
 /// Carts in Redis: a hash a user, one field a product; the field `version` counts changes.
+///
+/// A version starts at the clock's microseconds and only grows, so that no version of a user's cart ever comes back,
+/// even when Redis has lost or expired the cart: the idempotency key of a checkout is made of it.
 struct CartStore: Sendable {
     let redis: RedisClient
 
-    static let maxLines = 100
     private static let expirySeconds = 30 * 86_400
     private static let versionField = "version"
+    private static let absentVersion = "0"
     private static let maxListed = 1_000
 
     private func key(_ userID: String) -> String { "cart:{\(userID)}" }
 
-    func read(_ userID: String) async throws -> StoredCart {
+    func read(_ userID: String) async throws -> ShoppingCart {
         let fields = try await redis.hashGetAll(key(userID))
-        var version = "0"
+        var version = Self.absentVersion
         var lines: [CartLine] = []
         for (field, value) in fields {
             if field == Self.versionField {
@@ -51,40 +27,62 @@ struct CartStore: Sendable {
                 lines.append(line)
             }
         }
-        return StoredCart(lines: lines.sorted { ($0.name, $0.id) < ($1.name, $1.id) }, version: version)
+        return ShoppingCart(lines: lines.sorted { ($0.name, $0.id) < ($1.name, $1.id) }, version: version)
     }
 
-    /// Writes one line, whatever others do to the rest of the cart meanwhile.
-    func put(_ line: CartLine, of userID: String) async throws {
-        let text = String(decoding: try JSONEncoder().encode(line), as: UTF8.self)
-        _ = try await redis.script(
+    /// Makes the changes if nobody has changed the cart since it was read.
+    /// - Returns: false when somebody has: nothing was changed.
+    func apply(_ changes: [ShoppingCart.Change], to cart: ShoppingCart, of userID: String) async throws -> Bool {
+        var arguments = [cart.version, "\(Self.expirySeconds)"]
+        for change in changes {
+            switch change {
+            case .put(let line):
+                arguments.append(line.productID)
+                arguments.append(String(decoding: try JSONEncoder().encode(line), as: UTF8.self))
+            case .remove(let productID):
+                arguments.append(productID)
+                arguments.append("")
+            }
+        }
+        return try await redis.script(
             """
-            redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+            local version = redis.call('HGET', KEYS[1], 'version')
+            if (version or '0') ~= ARGV[1] then return 0 end
+            if not version then
+                local now = redis.call('TIME')
+                redis.call('HSET', KEYS[1], 'version', now[1] .. string.format('%06d', tonumber(now[2])))
+            end
+            for i = 3, #ARGV, 2 do
+                if ARGV[i + 1] == '' then
+                    redis.call('HDEL', KEYS[1], ARGV[i])
+                else
+                    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+                end
+            end
             redis.call('HINCRBY', KEYS[1], 'version', 1)
-            return redis.call('EXPIRE', KEYS[1], ARGV[3])
-            """, keys: [key(userID)], arguments: [line.productID, text, "\(Self.expirySeconds)"])
+            redis.call('EXPIRE', KEYS[1], ARGV[2])
+            return 1
+            """, keys: [key(userID)], arguments: arguments
+        ).integer == 1
     }
 
-    func remove(_ productID: String, of userID: String) async throws {
-        _ = try await redis.script(
-            """
-            redis.call('HINCRBY', KEYS[1], 'version', 1)
-            return redis.call('HDEL', KEYS[1], ARGV[1])
-            """, keys: [key(userID)], arguments: [productID])
-    }
-
-    /// Empties the cart but keeps its version growing, so that an idempotency key is never used for another order.
-    func clear(_ userID: String) async throws { _ = try await clear(userID, ifVersion: "") }
+    /// Empties the cart, whatever is in it.
+    func clear(_ userID: String) async throws { _ = try await clear(userID, version: "") }
 
     /// Empties the cart if nobody has changed it since it was read.
-    /// - Returns: false when it was changed.
-    func clear(_ userID: String, ifVersion version: String) async throws -> Bool {
+    /// - Returns: false when somebody has: what was put in meanwhile stays.
+    func clear(_ cart: ShoppingCart, of userID: String) async throws -> Bool {
+        try await clear(userID, version: cart.version)
+    }
+
+    private func clear(_ userID: String, version: String) async throws -> Bool {
         try await redis.script(
             """
-            local version = redis.call('HGET', KEYS[1], 'version') or '0'
-            if ARGV[1] ~= '' and version ~= ARGV[1] then return 0 end
+            local version = redis.call('HGET', KEYS[1], 'version')
+            if not version or (ARGV[1] ~= '' and version ~= ARGV[1]) then return 0 end
             redis.call('DEL', KEYS[1])
-            redis.call('HSET', KEYS[1], 'version', version + 1)
+            redis.call('HSET', KEYS[1], 'version', version)
+            redis.call('HINCRBY', KEYS[1], 'version', 1)
             redis.call('EXPIRE', KEYS[1], ARGV[2])
             return 1
             """, keys: [key(userID)], arguments: [version, "\(Self.expirySeconds)"]

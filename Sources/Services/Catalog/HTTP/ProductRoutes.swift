@@ -160,9 +160,7 @@ struct ProductRoutes: Sendable {
         try await database.transaction { [products, outbox] transaction in
             try await products.insert(product, companyID: companyID, in: transaction)
             try await outbox.append(
-                ProductCreated(
-                    productID: product.productID, name: product.name, category: product.category,
-                    price: product.price, stockCount: product.stockCount ?? 0), in: transaction)
+                ProductCreated(product: product, companyID: companyID, revision: 1), in: transaction)
         }
         await changed("created", product.productID)
         return try .json(product, status: .created)
@@ -173,14 +171,12 @@ struct ProductRoutes: Sendable {
         let body: ProductBody = try await request.json()
         let companyID = try request.caller().companyID
         let product = try body.product(id)
-        guard let before = try await products.find(id, companyID: companyID) else { throw Self.unknown }
-        // Stock is told only when the client changed it: the warehouse knows better what has been sold since.
-        let stock = before.stockCount == product.stockCount ? nil : product.stockCount
         let isKnown = try await database.transaction { [products, outbox] transaction in
-            guard try await products.update(product, companyID: companyID, in: transaction) else { return false }
+            guard let revision = try await products.update(product, companyID: companyID, in: transaction) else {
+                return false
+            }
             try await outbox.append(
-                ProductUpdated(productID: id, name: product.name, price: product.price, stockCount: stock),
-                in: transaction)
+                ProductUpdated(product: product, companyID: companyID, revision: revision), in: transaction)
             return true
         }
         guard isKnown else { throw Self.unknown }
@@ -192,8 +188,11 @@ struct ProductRoutes: Sendable {
         let id = try request.uuid("product_id")
         let companyID = try request.caller().companyID
         let isKnown = try await database.transaction { [products, outbox] transaction in
-            guard try await products.delete(id, companyID: companyID, in: transaction) else { return false }
-            try await outbox.append(ProductDeleted(productID: id), in: transaction)
+            guard let revision = try await products.delete(id, companyID: companyID, in: transaction) else {
+                return false
+            }
+            try await outbox.append(
+                ProductDeleted(productID: id, companyID: companyID, revision: revision), in: transaction)
             return true
         }
         guard isKnown else { throw Self.unknown }

@@ -60,6 +60,7 @@ struct ProductRepository: Sendable {
         ).rows.map { (try $0.get("category"), try $0.get("products")) }
     }
 
+    /// Its revision is 1.
     func insert(_ product: ProductView, companyID: String?, in transaction: PostgreSQLTransaction) async throws {
         try await transaction.query(
             "INSERT products",
@@ -71,30 +72,33 @@ struct ProductRepository: Sendable {
             """)
     }
 
-    /// - Returns: false when there is no such product.
+    /// - Returns: the product's new revision; nil when there is no such product.
     func update(
         _ product: ProductView, companyID: String?, in transaction: PostgreSQLTransaction
-    ) async throws -> Bool {
+    ) async throws -> Int? {
         try await transaction.query(
             "UPDATE products",
             """
             UPDATE products SET name = \(product.name), category = \(product.category),
                                 price = \(product.price)::numeric, stock_count = \(product.stockCount ?? 0)::int,
                                 description = \(product.description), manufacturer = \(product.manufacturer),
-                                updated_at = now()
+                                revision = revision + 1, updated_at = now()
             WHERE id = \(product.productID)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            RETURNING revision
             """
-        ).count > 0
+        ).first?.get("revision", as: Int.self)
     }
 
-    func delete(_ id: String, companyID: String?, in transaction: PostgreSQLTransaction) async throws -> Bool {
+    /// - Returns: a revision above every one that the product had; nil when there is no such product.
+    func delete(_ id: String, companyID: String?, in transaction: PostgreSQLTransaction) async throws -> Int? {
         try await transaction.query(
             "DELETE products",
             """
             DELETE FROM products
             WHERE id = \(id)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            RETURNING revision + 1 AS revision
             """
-        ).count > 0
+        ).first?.get("revision", as: Int.self)
     }
 
     private static let columns = "id, name, category, price, stock_count, description, manufacturer"

@@ -181,10 +181,17 @@ struct ShopRoutes: Sendable {
     }
 
     @Sendable private func checkOut(_ request: Request) async throws -> HTTPResponse {
-        let order: OrderView = try await services.post(
-            "cart", "/cart-api/cart/checkout", template: "/cart-api/cart/checkout", as: .user(try request.caller()),
-            body: [String: String](), idempotencyKey: request.header("idempotency-key"))
-        return try .json(order)
+        do {
+            let order: OrderView = try await services.post(
+                "cart", "/cart-api/cart/checkout", template: "/cart-api/cart/checkout",
+                as: .user(try request.caller()), body: [String: String](),
+                idempotencyKey: request.header("idempotency-key"))
+            return try .json(order)
+        } catch let error as ServiceCallError {
+            // An empty cart is the shopper's to fill, not ours to mend.
+            if let refusal = error.asClientError { throw refusal }
+            throw error
+        }
     }
 
     @Sendable private func cart(_ request: Request) async throws -> HTTPResponse {

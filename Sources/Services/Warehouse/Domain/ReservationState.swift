@@ -40,9 +40,3 @@ enum ReservationState: String, CaseIterable, Sendable {
         }
     }
 }
-
-/// So much of a product.
-struct StockLine: Codable, Hashable, Sendable {
-    let productID: String
-    let quantity: Int
-}

@@ -6,7 +6,7 @@ internal import WarehouseContracts
 /// Carries facts about orders out on the stock, in one transaction with the inbox and the outbox.
 struct ReservationRunner: Sendable {
     let reservations = ReservationRepository()
-    let stock = StockRepository()
+    let stock: StockRepository
     let telemetry: WarehouseTelemetry
 
     /// - Parameter items: of the order, when the fact brings them.
@@ -20,6 +20,7 @@ struct ReservationRunner: Sendable {
         case .mark:
             try await reservations.insert(
                 Reservation(orderID: orderID, state: .released, lines: []), in: context.transaction)
+            telemetry.noteForestalled(orderID: orderID)
         case .reserve: try await reserve(orderID, items, context)
         case .commit: try await settle(known, to: .committed, context)
         case .release: try await settle(known, to: .released, context)
@@ -29,21 +30,19 @@ struct ReservationRunner: Sendable {
 
     /// All lines or none.
     private func reserve(_ orderID: String, _ items: [OrderItem], _ context: MessageContext) async throws {
-        let lines = items.map { StockLine(productID: $0.productID.lowercased(), quantity: $0.quantity) }
-            .sorted { $0.productID < $1.productID }
-        let levels = try await stock.lock(lines.map(\.productID), in: context.transaction)
-        let missing = lines.filter { ($0.quantity < 1) || (levels[$0.productID]?.available ?? 0) < $0.quantity }
+        let plan = ReservationPlan(items.map { StockLine(productID: $0.productID, quantity: $0.quantity) })
+        let missing = plan.missing(in: try await stock.lock(plan.lines.map(\.productID), in: context.transaction))
         guard missing.isEmpty else {
             try await reservations.insert(
                 Reservation(orderID: orderID, state: .rejected, lines: []), in: context.transaction)
             try await context.publish(
-                StockRejected(orderID: orderID, reason: "out_of_stock", productIDs: missing.map(\.productID)))
+                StockRejected(orderID: orderID, reason: "out_of_stock", productIDs: missing))
             telemetry.noteState(.rejected, orderID: orderID)
             return
         }
-        for line in lines { try await stock.reserve(line, in: context.transaction) }
+        for line in plan.lines { try await stock.reserve(line, in: context.transaction) }
         try await reservations.insert(
-            Reservation(orderID: orderID, state: .reserved, lines: lines), in: context.transaction)
+            Reservation(orderID: orderID, state: .reserved, lines: plan.lines), in: context.transaction)
         try await context.publish(StockReserved(orderID: orderID))
         telemetry.noteState(.reserved, orderID: orderID)
     }

@@ -1,70 +1,68 @@
 internal import PostgreSQL
 internal import ServiceKit
 internal import Values
-internal import WarehouseContracts
 
 /// Reads and writes stock levels and their movements.
 struct StockRepository: Sendable {
-    // MARK: Levels
+    let telemetry: WarehouseTelemetry
 
-    /// A product's first stock; known products are left alone.
-    func create(
-        _ productID: String, name: String, onHand: Int, in transaction: PostgreSQLTransaction
-    ) async throws {
-        let isNew =
-            try await transaction.query(
-                "INSERT stock_levels",
-                """
-                INSERT INTO stock_levels (id, product_id, name, on_hand)
-                VALUES (\(Identifier.make())::uuid, \(productID)::uuid, \(name), \(onHand)::int)
-                ON CONFLICT (product_id) DO NOTHING
-                """
-            ).count > 0
-        if isNew, onHand != 0 {
-            try await move(productID, by: onHand, reason: "initial", orderID: nil, in: transaction)
+    private static let columns: String = """
+        product_id, name, on_hand, reserved, catalog_revision, catalog_stock_count,
+        discontinued_at IS NOT NULL AS is_discontinued
+        """
+
+    // MARK: What the catalog says
+
+    /// A product's level, locked until the transaction ends; nil when there is none.
+    func lockForCatalog(_ productID: String, in transaction: PostgreSQLTransaction) async throws -> StockLevel? {
+        // Serializes news about one product also while there is no row to lock; other keys than those of orders.
+        try await transaction.query(
+            "SELECT pg_advisory_xact_lock", "SELECT pg_advisory_xact_lock(hashtextextended(\(productID), 1))")
+        return try await lock([productID], in: transaction)[productID]
+    }
+
+    func insert(_ level: StockLevel, companyID: String?, in transaction: PostgreSQLTransaction) async throws {
+        try await transaction.query(
+            "INSERT stock_levels",
+            """
+            INSERT INTO stock_levels (id, company_id, product_id, name, on_hand, catalog_revision,
+                                      catalog_stock_count, discontinued_at)
+            VALUES (\(Identifier.make())::uuid, \(companyID)::uuid, \(level.productID)::uuid, \(level.name),
+                    \(level.onHand)::int, \(level.catalogRevision)::bigint, \(level.catalogStockCount)::int,
+                    CASE WHEN \(level.isDiscontinued)::boolean THEN now() END)
+            """)
+        if level.onHand != 0 {
+            try await move(level.productID, by: level.onHand, .initial, orderID: nil, in: transaction)
         }
     }
 
-    /// Sets the stock to a count, never below what is set aside.
-    func adjust(
-        _ productID: String, name: String, to onHand: Int, in transaction: PostgreSQLTransaction
-    ) async throws {
-        guard let level = try await lock([productID], in: transaction)[productID] else {
-            return try await create(productID, name: name, onHand: onHand, in: transaction)
-        }
-        let difference = max(onHand, level.reserved) - level.onHand
+    func follow(_ level: StockLevel, movement: Int, in transaction: PostgreSQLTransaction) async throws {
         try await transaction.query(
             "UPDATE stock_levels",
             """
-            UPDATE stock_levels SET name = \(name), on_hand = on_hand + \(difference)::int, updated_at = now()
-            WHERE product_id = \(productID)::uuid
+            UPDATE stock_levels SET name = \(level.name), on_hand = \(level.onHand)::int,
+                                    catalog_revision = \(level.catalogRevision)::bigint,
+                                    catalog_stock_count = \(level.catalogStockCount)::int,
+                                    discontinued_at = CASE WHEN \(level.isDiscontinued)::boolean THEN now() END,
+                                    updated_at = now()
+            WHERE product_id = \(level.productID)::uuid
             """)
-        if difference != 0 {
-            try await move(productID, by: difference, reason: "adjusted", orderID: nil, in: transaction)
-        }
+        if movement != 0 { try await move(level.productID, by: movement, .adjusted, orderID: nil, in: transaction) }
     }
 
-    func rename(_ productID: String, to name: String, in transaction: PostgreSQLTransaction) async throws {
-        try await transaction.query(
-            "UPDATE stock_levels",
-            "UPDATE stock_levels SET name = \(name), updated_at = now() WHERE product_id = \(productID)::uuid")
-    }
+    // MARK: What orders do
 
     /// Levels by product, locked in the order of their ids, so that no two orders wait for each other.
-    func lock(
-        _ productIDs: [String], in transaction: PostgreSQLTransaction
-    ) async throws -> [String: StockLevelView] {
+    func lock(_ productIDs: [String], in transaction: PostgreSQLTransaction) async throws -> [String: StockLevel] {
         let rows = try await transaction.query(
             "SELECT stock_levels",
             """
-            SELECT product_id, name, on_hand, reserved FROM stock_levels
+            SELECT \(unsafeSQL: Self.columns) FROM stock_levels
             WHERE product_id = ANY(\(productIDs)::uuid[]) ORDER BY product_id FOR UPDATE
             """
         ).rows
         return Dictionary(uniqueKeysWithValues: try rows.map(Self.level).map { ($0.productID, $0) })
     }
-
-    // MARK: What orders do
 
     func reserve(_ line: StockLine, in transaction: PostgreSQLTransaction) async throws {
         try await transaction.query(
@@ -93,7 +91,7 @@ struct StockRepository: Sendable {
                                     updated_at = now()
             WHERE product_id = \(line.productID)::uuid
             """)
-        try await move(line.productID, by: -line.quantity, reason: "sold", orderID: orderID, in: transaction)
+        try await move(line.productID, by: -line.quantity, .sold, orderID: orderID, in: transaction)
     }
 
     /// What had left comes back.
@@ -104,40 +102,55 @@ struct StockRepository: Sendable {
             UPDATE stock_levels SET on_hand = on_hand + \(line.quantity)::int, updated_at = now()
             WHERE product_id = \(line.productID)::uuid
             """)
-        try await move(line.productID, by: line.quantity, reason: "returned", orderID: orderID, in: transaction)
+        try await move(line.productID, by: line.quantity, .returned, orderID: orderID, in: transaction)
     }
 
     private func move(
-        _ productID: String, by quantity: Int, reason: String, orderID: String?,
+        _ productID: String, by quantity: Int, _ reason: MovementReason, orderID: String?,
         in transaction: PostgreSQLTransaction
     ) async throws {
         try await transaction.query(
             "INSERT stock_movements",
             """
-            INSERT INTO stock_movements (id, product_id, quantity, reason, order_id)
-            VALUES (\(Identifier.make())::uuid, \(productID)::uuid, \(quantity)::int, \(reason), \(orderID)::uuid)
+            INSERT INTO stock_movements (id, company_id, product_id, quantity, reason, order_id)
+            SELECT \(Identifier.make())::uuid, company_id, product_id, \(quantity)::int, \(reason.rawValue)::text,
+                   \(orderID)::uuid
+            FROM stock_levels WHERE product_id = \(productID)::uuid
             """)
+        telemetry.noteMovement(reason)
     }
 
     // MARK: Reading
 
-    static func level(of productID: String, in database: PostgreSQLClient) async throws -> StockLevelView? {
+    /// - Returns: also a product that has left the catalog.
+    func level(
+        of productID: String, companyID: String?, in database: PostgreSQLClient
+    ) async throws -> StockLevel? {
         try await database.query(
             "SELECT stock_levels",
-            "SELECT product_id, name, on_hand, reserved FROM stock_levels WHERE product_id = \(productID)::uuid"
-        ).first.map(level)
+            """
+            SELECT \(unsafeSQL: Self.columns) FROM stock_levels
+            WHERE product_id = \(productID)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            """
+        ).first.map(Self.level)
     }
 
-    static func list(limit: Int, in database: PostgreSQLClient) async throws -> [StockLevelView] {
+    /// - Returns: what can be ordered or is still there.
+    func list(limit: Int, companyID: String?, in database: PostgreSQLClient) async throws -> [StockLevel] {
         try await database.query(
             "SELECT stock_levels",
-            "SELECT product_id, name, on_hand, reserved FROM stock_levels ORDER BY lsn LIMIT \(limit)"
-        ).rows.map(level)
+            """
+            SELECT \(unsafeSQL: Self.columns) FROM stock_levels
+            WHERE company_id IS NOT DISTINCT FROM \(companyID)::uuid AND (discontinued_at IS NULL OR on_hand > 0)
+            ORDER BY lsn LIMIT \(limit)
+            """
+        ).rows.map(Self.level)
     }
 
-    private static func level(_ row: PostgreSQLRow) throws -> StockLevelView {
-        StockLevelView(
+    private static func level(_ row: PostgreSQLRow) throws -> StockLevel {
+        StockLevel(
             productID: try row.get("product_id"), name: try row.get("name"), onHand: try row.get("on_hand"),
-            reserved: try row.get("reserved"))
+            reserved: try row.get("reserved"), catalogRevision: try row.get("catalog_revision"),
+            catalogStockCount: try row.get("catalog_stock_count"), isDiscontinued: try row.get("is_discontinued"))
     }
 }
