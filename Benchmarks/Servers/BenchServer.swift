@@ -1,14 +1,16 @@
 import EventLoop
 import Glibc
+import Synchronization
 
 /// The servers that `Benchmarks/run` measures: the same small JSON answer at each height of the stack.
 ///
 ///     vitrine-bench bare --port 9000
 @main
 enum BenchServer {
-    static func main() async {
+    static func main() {
         signal(SIGPIPE, SIG_IGN)
-        // Blocked before any thread is started, so that only `sigwait` below sees it.
+        // Blocked before any thread is started, so that only `sigwait` below sees it. The main thread stays there: the
+        // one that an asynchronous `main` leaves behind waits with every signal unblocked.
         var ending = sigset_t()
         sigemptyset(&ending)
         sigaddset(&ending, SIGTERM)
@@ -21,19 +23,29 @@ enum BenchServer {
             write(2, "usage: vitrine-bench \(kinds) --port PORT\n")
             exit(2)
         }
-        // The harness pins a server to one core: a second loop would only take turns with the first.
-        let group = EventLoopGroup(count: 1)
-        do {
-            let server = try await kind.serve(port: port, settings: environment(), group: group)
-            var number: Int32 = 0
-            sigwait(&ending, &number)
-            // Until here the server must not be let go of.
-            withExtendedLifetime(server) { (server as? Backends)?.stop() }
-            exit(0)
-        } catch {
-            write(2, "vitrine-bench: \(error)\n")
-            exit(1)
+        let running = start(kind, port: port)
+        var number: Int32 = 0
+        sigwait(&ending, &number)
+        running.withLock { ($0 as? Backends)?.stop() }
+        exit(0)
+    }
+
+    /// Starts serving in the background.
+    /// - Returns: what must live as long as it serves.
+    private static func start(_ kind: Kind, port: Int) -> Running {
+        let running = Running()
+        Task.detached {
+            do {
+                // The harness pins a server to one core: a second loop would only take turns with the first.
+                let server = try await kind.serve(
+                    port: port, settings: environment(), group: EventLoopGroup(count: 1))
+                running.withLock { $0 = server }
+            } catch {
+                write(2, "vitrine-bench: \(error)\n")
+                exit(1)
+            }
         }
+        return running
     }
 
     private static func environment() -> [String: String] {
@@ -51,4 +63,11 @@ enum BenchServer {
     static func write(_ descriptor: Int32, _ text: String) {
         _ = text.utf8.withContiguousStorageIfAvailable { Glibc.write(descriptor, $0.baseAddress, $0.count) }
     }
+}
+
+/// Holds what serves until the process ends.
+private final class Running: Sendable {
+    private let server = Mutex<(any Sendable)?>(nil)
+
+    func withLock(_ body: (inout (any Sendable)?) -> Void) { server.withLock { body(&$0) } }
 }

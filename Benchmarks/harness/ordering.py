@@ -16,6 +16,8 @@ from .servers import SECRETS, free_port, running, start, start_nginx
 PATH = "/order-api/orders/"
 CONNECTIONS = 8
 DRAIN_TIMEOUT_SECONDS = 60
+# A disk that stalls makes a statement time out now and then; such an order is answered 5xx and does not count.
+MAX_REFUSED = 0.01
 PRODUCTS = [
     {"product_id": "0a1b2c3d-0000-4000-8000-000000000001", "name": "Oak table", "category": "furniture",
      "price": 249.9, "stock_count": 100},
@@ -76,13 +78,14 @@ def measure(case, options, folder, say):
                 drain(database)
                 return run_pgbench(database, inserts, options.seconds)
             before = count(database, "orders")
-            result = load.measure(orders, PATH, options.seconds, headers, script=post, pinned=False)
+            result = load.measure(orders, PATH, options.seconds, headers, script=post, pinned=False,
+                                  max_refused=MAX_REFUSED)
             committed = count(database, "orders") - before
             if committed < result["requests"]:
                 raise Unsuitable(f"{result['requests']} orders were accepted, but only {committed} are in the database")
             return result
 
-        load.wrk(orders, PATH, load.WARM_UP_SECONDS, headers, post, pinned=False)
+        load.wrk(orders, PATH, load.WARM_UP_SECONDS, headers, post, pinned=False, max_refused=MAX_REFUSED)
         rounds = alternate({"vitrine orders": orders, "pgbench": None}, options.rounds, one, say, figure="rps")
     return outcome(case, rounds, RATIOS, NOTES)
 
