@@ -33,6 +33,9 @@ import Values
     @Test func jsonIsWhatOtherReadersTake() throws {
         let json = try JSONEncoder().encode([Money(cents: 1250), Money(cents: -1), .maximum])
         #expect(String(decoding: json, as: UTF8.self) == "[12.5,-0.01,999999999999.99]")
+        // Beyond what is read there is still no rounding.
+        let huge = try JSONEncoder().encode([Money(cents: .max), Money(cents: .min)])
+        #expect(String(decoding: huge, as: UTF8.self) == "[92233720368547758.07,-92233720368547758.08]")
         for text in ["12.50", "12.5", "1.25e1", "1250e-2"] {
             #expect(try JSONDecoder().decode([Money].self, from: Data("[\(text)]".utf8)) == [Money(cents: 1250)])
         }
@@ -41,6 +44,18 @@ import Values
                 try JSONDecoder().decode([Money].self, from: Data("[\(text)]".utf8))
             }
         }
+    }
+
+    @Test func everyCentSurvivesJSON() throws {
+        var amounts = (0..<5000).map { _ in
+            Money(cents: Int64.random(in: -Money.maximum.cents...Money.maximum.cents))
+        }
+        amounts += (-1000...1000).map { Money(cents: $0) }
+        amounts += (0..<1000).map { Money(cents: Money.maximum.cents - $0) }
+        let json = try JSONEncoder().encode(amounts)
+        #expect(try JSONDecoder().decode([Money].self, from: json) == amounts)
+        let texts = String(decoding: json, as: UTF8.self).dropFirst().dropLast().split(separator: ",")
+        #expect(texts.map { Money($0) } == amounts)
     }
 
     @Test func arithmeticDoesNotOverflowInSilence() {
@@ -69,6 +84,12 @@ import Values
             #expect(Timestamp(time.description) == time)
         }
         #expect(Timestamp(microseconds: 1_709_209_815_250_000).description == "2024-02-29T12:30:15.250000Z")
+        for _ in 0..<10_000 {
+            let time = Timestamp(microseconds: Int64.random(in: -62_167_219_200_000_000...253_402_300_799_999_999))
+            #expect(Timestamp(time.description) == time)
+        }
+        #expect(Timestamp(microseconds: .min).description == "0000-01-01T00:00:00.000000Z")
+        #expect(Timestamp(microseconds: .max).description == "9999-12-31T23:59:59.999999Z")
     }
 }
 

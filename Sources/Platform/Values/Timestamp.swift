@@ -45,21 +45,31 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         microseconds = seconds * 1_000_000 + fraction
     }
 
-    /// `2024-01-31T10:20:30.123456Z`
+    /// `2024-01-31T10:20:30.123456Z`; years before 0 or after 9999, which RFC 3339 cannot write, become these.
     package var description: String {
-        let seconds = secondsSince1970
+        let bounded = min(max(microseconds, Self.firstMicrosecond), Self.lastMicrosecond)
+        let seconds = Self.floor(bounded, 1_000_000)
         let day = Self.floor(seconds, 86_400)
         let time = seconds - day * 86_400
         let date = Self.civil(day)
-        return Self.padded(date.year, 4) + "-" + Self.padded(date.month, 2) + "-" + Self.padded(date.day, 2) + "T"
-            + Self.padded(time / 3600, 2) + ":" + Self.padded(time / 60 % 60, 2) + ":" + Self.padded(time % 60, 2)
-            + "." + Self.padded(microseconds - seconds * 1_000_000, 6) + "Z"
+        return String(unsafeUninitializedCapacity: Self.textBytes) { text in
+            var writer = DigitWriter(text: text)
+            writer.number(date.year, 4, then: "-")
+            writer.number(date.month, 2, then: "-")
+            writer.number(date.day, 2, then: "T")
+            writer.number(time / 3600, 2, then: ":")
+            writer.number(time / 60 % 60, 2, then: ":")
+            writer.number(time % 60, 2, then: ".")
+            writer.number(bounded - seconds * 1_000_000, 6, then: "Z")
+            return writer.position
+        }
     }
 
-    private static func padded(_ number: Int64, _ width: Int) -> String {
-        let digits = "\(number)"
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
-    }
+    private static let textBytes = 27
+    /// 0000-01-01T00:00:00Z
+    private static let firstMicrosecond: Int64 = -62_167_219_200_000_000
+    /// 9999-12-31T23:59:59.999999Z
+    private static let lastMicrosecond: Int64 = 253_402_300_799_999_999
 
     private static func floor(_ a: Int64, _ b: Int64) -> Int64 { a / b - (a % b < 0 ? 1 : 0) }
 
@@ -155,5 +165,24 @@ private struct DigitReader {
         guard !isAtEnd else { return sign * hours * 3600 }
         guard skip(":"), let minutes = number(2), minutes < 60 else { return nil }
         return sign * (hours * 3600 + minutes * 60)
+    }
+}
+
+/// Puts digits into a text from left to right.
+private struct DigitWriter {
+    let text: UnsafeMutableBufferPointer<UInt8>
+    var position = 0
+
+    init(text: UnsafeMutableBufferPointer<UInt8>) { self.text = text }
+
+    mutating func number(_ number: Int64, _ width: Int, then separator: Unicode.Scalar) {
+        var rest = number
+        for index in stride(from: position + width - 1, through: position, by: -1) {
+            text[index] = 0x30 + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        position += width
+        text[position] = UInt8(truncatingIfNeeded: separator.value)
+        position += 1
     }
 }
