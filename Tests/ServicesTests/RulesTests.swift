@@ -38,10 +38,12 @@ import Values
     }
 
     @Test func ordersOnlyMoveForward() {
-        #expect(OrderTransition.isAllowed(from: .created, to: .shipping))
+        #expect(OrderTransition.isAllowed(from: .processing, to: .delivered))
         #expect(OrderTransition.isAllowed(from: .shipping, to: .cancelled))
+        #expect(OrderTransition.isAllowed(from: .created, to: .cancelled))
         for (from, to) in [
             (OrderStatus.shipping, OrderStatus.processing), (.delivered, .cancelled), (.cancelled, .created),
+            (.cancelled, .cancelled), (.created, .processing), (.created, .shipping), (.created, .delivered),
         ] {
             #expect(!OrderTransition.isAllowed(from: from, to: to))
         }

@@ -1,3 +1,4 @@
+package import ServiceKit
 package import Values
 
 /// One line of an order, with the price that the shopper saw.
@@ -21,7 +22,9 @@ package struct OrderItem: Codable, Hashable, Sendable {
 }
 
 /// What `POST /order-api/orders/` takes.
-package struct CreateOrder: Codable, Sendable {
+package struct CreateOrder: Codable, Sendable, StrictKeys {
+    package static let allowedKeys = ["items", "total"]
+
     package var items: [OrderItem]
     package var total: Money
 

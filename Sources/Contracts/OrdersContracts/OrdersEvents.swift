@@ -9,14 +9,20 @@ package struct OrderCreated: Event {
     package var items: [OrderItem]
     package var total: Money
     package var createdAt: Timestamp
+    /// The tenant; nil for the platform's own.
+    package var companyID: String?
     package var subject: String { orderID }
 
-    package init(orderID: String, userID: String, items: [OrderItem], total: Money, createdAt: Timestamp) {
+    package init(
+        orderID: String, userID: String, items: [OrderItem], total: Money, createdAt: Timestamp,
+        companyID: String? = nil
+    ) {
         self.orderID = orderID
         self.userID = userID
         self.items = items
         self.total = total
         self.createdAt = createdAt
+        self.companyID = companyID
     }
 
     private enum CodingKeys: String, CodingKey {
@@ -24,6 +30,7 @@ package struct OrderCreated: Event {
         case userID = "user_id"
         case items, total
         case createdAt = "created_at"
+        case companyID = "company_id"
     }
 }
 
@@ -34,19 +41,23 @@ package struct OrderCancelled: Event {
     package var userID: String
     package var total: Money
     package var reason: String
+    /// The tenant; nil for the platform's own.
+    package var companyID: String?
     package var subject: String { orderID }
 
-    package init(orderID: String, userID: String, total: Money, reason: String) {
+    package init(orderID: String, userID: String, total: Money, reason: String, companyID: String? = nil) {
         self.orderID = orderID
         self.userID = userID
         self.total = total
         self.reason = reason
+        self.companyID = companyID
     }
 
     private enum CodingKeys: String, CodingKey {
         case orderID = "order_id"
         case userID = "user_id"
         case total, reason
+        case companyID = "company_id"
     }
 }
 

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import Synchronization
 internal import Telemetry
 
 /// An open transaction. Valid inside the closure of `transaction` only, on the loop that runs it.
@@ -6,6 +7,7 @@ package final class PostgreSQLTransaction: Sendable {
     private let connection: PostgreSQLConnection
     private let telemetry: PostgreSQLTelemetry
     private let timeoutMilliseconds: Int
+    private let whenCommitted = Mutex<[@Sendable () -> Void]>([])
 
     init(connection: PostgreSQLConnection, telemetry: PostgreSQLTelemetry, timeoutMilliseconds: Int) {
         self.connection = connection
@@ -30,6 +32,12 @@ package final class PostgreSQLTransaction: Sendable {
         try await connection.script(text, timeoutMilliseconds: timeoutMilliseconds)
     }
 
+    /// Runs `action` once the transaction has committed, and never when it has not: for what is told of it (metrics,
+    /// log lines), so that a rollback or a retry is not counted.
+    package func afterCommit(_ action: @escaping @Sendable () -> Void) {
+        whenCommitted.withLock { $0.append(action) }
+    }
+
     func run<T: Sendable>(_ body: @Sendable (PostgreSQLTransaction) async throws -> T) async throws -> T {
         try await query("BEGIN", "BEGIN")
         let result: T
@@ -45,6 +53,7 @@ package final class PostgreSQLTransaction: Sendable {
             await rollBack()
             throw error
         }
+        for action in whenCommitted.withLock({ $0 }) { action() }
         return result
     }
 

@@ -31,7 +31,9 @@ struct PaymentsTelemetry: Sendable {
         amounts = telemetry.metrics.counter(Self.amounts)
         contradictions = telemetry.metrics.counter(Self.contradictions).series()
         for operation in PaymentState.Operation.allCases { _ = operations.series(operation.rawValue, "accepted") }
-        _ = operations.series("authorize", "declined")
+        for operation in [PaymentState.Operation.authorize, .capture] {
+            _ = operations.series(operation.rawValue, "declined")
+        }
     }
 
     func noteOperation(_ operation: PaymentState.Operation, isAccepted: Bool, payment: Payment) {
@@ -43,6 +45,13 @@ struct PaymentsTelemetry: Sendable {
                 Attribute(AttributeKey("labels.order_id"), .string(payment.orderID)),
                 Attribute(AttributeKey("labels.payment_id"), .string(payment.id)),
             ])
+    }
+
+    /// An order that ended before it was heard of.
+    func noteForestalled(_ mark: Payment) {
+        logger.log(
+            Self.moved, "the order ended before it was heard of: it will not be charged",
+            [Attribute(AttributeKey("labels.order_id"), .string(mark.orderID))])
     }
 
     func noteContradiction(orderID: String) {

@@ -24,7 +24,9 @@ package enum ProcessorService {
 
         app.on(OrderCreated.self) { event, context in
             try await runner.take(
-                .orderCreated, about: event.orderID, details: (event.userID, event.total), in: context.transaction)
+                .orderCreated, about: event.orderID,
+                details: .init(userID: event.userID, total: event.total, companyID: event.companyID),
+                in: context.transaction)
         }
         app.on(StockReserved.self) { event, context in
             try await runner.take(.stockReserved, about: event.orderID, in: context.transaction)
@@ -41,7 +43,9 @@ package enum ProcessorService {
         }
         app.on(OrderCancelled.self) { event, context in
             try await runner.take(
-                .orderCancelled, about: event.orderID, details: (event.userID, event.total), in: context.transaction)
+                .orderCancelled, about: event.orderID,
+                details: .init(userID: event.userID, total: event.total, companyID: event.companyID),
+                in: context.transaction)
         }
 
         let database = app.database

@@ -38,6 +38,12 @@ struct ProcessorTelemetry: Sendable {
         }
     }
 
+    func noteIgnored(_ fact: OrderSaga.Fact, orderID: String) {
+        logger.log(
+            Self.ignored, "\(fact.name) changes nothing: the order is decided",
+            [Attribute(AttributeKey("labels.order_id"), .string(orderID))])
+    }
+
     func noteDecision(outcome: String, reason: String, seconds: Double, orderID: String) {
         outcomes.series(outcome, reason).increment()
         durations.series(outcome).record(seconds, exemplar: TelemetryContext.current.span)

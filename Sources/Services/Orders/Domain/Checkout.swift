@@ -30,8 +30,7 @@ struct Checkout: Sendable {
         {
             return try Self.same(known, digest)
         }
-        let ids = request.items.map { $0.productID.lowercased() }
-        let items = try OrderRules.priced(request.items, with: try await prices.products(ids, for: caller))
+        let items = try await priced(request.items, for: caller)
         let now = Timestamp.now()
         let order = Order(
             id: Identifier.make(), userID: caller.userID, companyID: caller.companyID, items: items,
@@ -43,7 +42,7 @@ struct Checkout: Sendable {
             try await outbox.append(
                 OrderCreated(
                     orderID: order.id, userID: order.userID, items: order.items, total: order.total,
-                    createdAt: order.createdAt), in: transaction)
+                    createdAt: order.createdAt, companyID: order.companyID), in: transaction)
             return true
         }
         CrashPoint.reach("orders.after_commit")
@@ -56,6 +55,14 @@ struct Checkout: Sendable {
         }
         telemetry.noteAccepted(order)
         return order.view
+    }
+
+    /// The items at the catalog's prices. A remembered price never refuses an order: the catalog itself is asked first.
+    private func priced(_ items: [OrderItem], for caller: Identity) async throws -> [OrderItem] {
+        let ids = items.map { $0.productID.lowercased() }
+        let remembered = try await prices.products(ids, for: caller)
+        if let priced = try? OrderRules.priced(items, with: remembered) { return priced }
+        return try OrderRules.priced(items, with: try await prices.currentProducts(ids, for: caller))
     }
 
     private static func same(_ known: Order, _ digest: String) throws -> OrderView {

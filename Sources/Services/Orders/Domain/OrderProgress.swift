@@ -24,8 +24,9 @@ struct OrderProgress: Sendable {
             OrderStatusChanged(
                 orderID: order.id, userID: order.userID, status: status, previousStatus: order.status,
                 total: order.total, reason: reason), in: transaction)
-        telemetry.noteChanged(moved)
-        return moved
+        let changed = moved
+        transaction.afterCommit { [telemetry] in telemetry.noteChanged(changed) }
+        return changed
     }
 
     /// Follows the one outcome of an order. What comes late, or twice, changes nothing.
@@ -41,8 +42,9 @@ struct OrderProgress: Sendable {
     func cancel(_ order: Order, reason: String, in transaction: PostgreSQLTransaction) async throws -> Order {
         let cancelled = try await move(order, to: .cancelled, reason: reason, in: transaction)
         try await outbox.append(
-            OrderCancelled(orderID: order.id, userID: order.userID, total: order.total, reason: reason),
-            in: transaction)
+            OrderCancelled(
+                orderID: order.id, userID: order.userID, total: order.total, reason: reason,
+                companyID: order.companyID), in: transaction)
         return cancelled
     }
 

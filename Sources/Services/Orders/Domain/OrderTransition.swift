@@ -12,10 +12,11 @@ enum OrderTransition {
         }
     }
 
-    /// Whether an administrator may set this status: forward only, never out of an end.
+    /// Whether an administrator may set this status: forward only, never out of an end. Out of CREATED an order goes by
+    /// its one outcome, or is cancelled: nothing leaves the house before stock and payment are certain.
     static func isAllowed(from status: OrderStatus, to target: OrderStatus) -> Bool {
-        guard let position = rank(status), status != .delivered else { return false }
-        guard let wanted = rank(target) else { return true }
+        guard target != .cancelled else { return isCancellable(status) }
+        guard status != .created, let position = rank(status), let wanted = rank(target) else { return false }
         return wanted > position
     }
 

@@ -64,9 +64,10 @@ struct OrderRoutes: Sendable {
             guard let order = try await repository.lock(id, in: transaction) else { throw Self.unknown }
             if order.status == status { return order }
             guard OrderTransition.isAllowed(from: order.status, to: status) else {
+                let advice = order.status == .created ? ": wait until stock and payment are decided, or cancel it" : ""
                 throw HTTPError(
                     .badRequest, "status.not_allowed",
-                    "an order that is \(order.status.rawValue) cannot become \(status.rawValue)")
+                    "an order that is \(order.status.rawValue) cannot become \(status.rawValue)\(advice)")
             }
             if status == .cancelled {
                 return try await progress.cancel(order, reason: "cancelled_by_shop", in: transaction)

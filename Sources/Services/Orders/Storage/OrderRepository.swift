@@ -111,8 +111,8 @@ struct OrderRepository: Sendable {
         try await transaction.query(
             "UPDATE orders",
             """
-            UPDATE orders SET status = \(order.status.rawValue), reason = \(order.reason), updated_at = now(),
-                              status_changed_at = now()
+            UPDATE orders SET status = \(order.status.rawValue), reason = \(order.reason),
+                              updated_at = \(order.updatedAt)::timestamptz, status_changed_at = now()
             WHERE id = \(order.id)::uuid
             """)
     }

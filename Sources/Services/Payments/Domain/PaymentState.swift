@@ -40,4 +40,27 @@ enum PaymentState: String, CaseIterable, Sendable {
         default: .ignore
         }
     }
+
+    /// What the provider's answer makes of a payment.
+    enum Outcome: Hashable, Sendable {
+        case become(PaymentState)
+        /// The provider is further than we knew, because an attempt of ours was cut off: this is the way from there.
+        case performInstead(Operation)
+        /// An answer that cannot be.
+        case contradiction
+    }
+
+    /// - Parameter refusal: nil when the provider accepted.
+    static func outcome(of operation: Operation, _ refusal: ProviderAccount.Refusal?) -> Outcome {
+        switch (operation, refusal) {
+        case (.authorize, nil): .become(.authorized)
+        case (.authorize, _): .become(.declined)
+        case (.capture, nil): .become(.captured)
+        case (.capture, .alreadyVoided): .become(.voided)
+        case (.void, nil): .become(.voided)
+        case (.void, .alreadyCaptured): .performInstead(.refund)
+        case (.refund, nil): .become(.refunded)
+        default: .contradiction
+        }
+    }
 }

@@ -8,13 +8,21 @@ struct Payment: Sendable {
     let id: String
     let orderID: String
     let userID: String?
+    /// The tenant; nil for the platform's own.
+    let companyID: String?
     let amount: Money
     var state: PaymentState
     var reason: String?
+
+    var view: PaymentView {
+        PaymentView(id: id, orderID: orderID, amount: amount, status: state.rawValue, reason: reason)
+    }
 }
 
 /// Reads and writes payments.
 struct PaymentRepository: Sendable {
+    private static let columns = "id, order_id, user_id, company_id, amount, status, reason"
+
     /// The order's payment, locked until the transaction ends; nil when there is none.
     func lock(_ orderID: String, in transaction: PostgreSQLTransaction) async throws -> Payment? {
         // Serializes facts about one order also while there is no row to lock.
@@ -23,8 +31,7 @@ struct PaymentRepository: Sendable {
         let row = try await transaction.query(
             "SELECT payments",
             """
-            SELECT id, order_id, user_id, amount, status, reason FROM payments
-            WHERE order_id = \(orderID)::uuid FOR UPDATE
+            SELECT \(unsafeSQL: Self.columns) FROM payments WHERE order_id = \(orderID)::uuid FOR UPDATE
             """
         ).first
         return try row.map(Self.payment)
@@ -34,9 +41,9 @@ struct PaymentRepository: Sendable {
         try await transaction.query(
             "INSERT payments",
             """
-            INSERT INTO payments (id, order_id, user_id, amount, status, reason)
-            VALUES (\(payment.id)::uuid, \(payment.orderID)::uuid, \(payment.userID), \(payment.amount)::numeric,
-                    \(payment.state.rawValue), \(payment.reason))
+            INSERT INTO payments (id, order_id, user_id, company_id, amount, status, reason)
+            VALUES (\(payment.id)::uuid, \(payment.orderID)::uuid, \(payment.userID), \(payment.companyID)::uuid,
+                    \(payment.amount)::numeric, \(payment.state.rawValue), \(payment.reason))
             """)
     }
 
@@ -49,20 +56,19 @@ struct PaymentRepository: Sendable {
             """)
     }
 
-    /// The order's payment as the API shows it, when it is the caller's or the caller may see all.
-    static func view(
-        orderID: String, owner: String?, in database: PostgreSQLClient
-    ) async throws -> PaymentView? {
-        let row = try await database.query(
+    /// The order's payment within a tenant.
+    /// - Parameter owner: nil sees every user's.
+    static func find(
+        orderID: String, owner: String?, companyID: String?, in database: PostgreSQLClient
+    ) async throws -> Payment? {
+        try await database.query(
             "SELECT payments",
             """
-            SELECT id, order_id, user_id, amount, status, reason FROM payments
-            WHERE order_id = \(orderID)::uuid AND (\(owner)::text IS NULL OR user_id = \(owner))
+            SELECT \(unsafeSQL: Self.columns) FROM payments
+            WHERE order_id = \(orderID)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+              AND (\(owner)::text IS NULL OR user_id = \(owner))
             """
-        ).first
-        return try row.map(Self.payment).map {
-            PaymentView(id: $0.id, orderID: $0.orderID, amount: $0.amount, status: $0.state.rawValue, reason: $0.reason)
-        }
+        ).first.map(Self.payment)
     }
 
     private static func payment(_ row: PostgreSQLRow) throws -> Payment {
@@ -72,6 +78,7 @@ struct PaymentRepository: Sendable {
         }
         return Payment(
             id: try row.get("id"), orderID: try row.get("order_id"), userID: try row.optional("user_id"),
-            amount: try row.get("amount"), state: state, reason: try row.optional("reason"))
+            companyID: try row.optional("company_id"), amount: try row.get("amount"), state: state,
+            reason: try row.optional("reason"))
     }
 }

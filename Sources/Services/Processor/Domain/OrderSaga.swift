@@ -26,6 +26,19 @@ struct OrderSaga: Hashable, Sendable {
         case paymentDeclined(reason: String)
         case orderCancelled
         case deadlinePassed
+
+        /// For people.
+        var name: String {
+            switch self {
+            case .orderCreated: "the order"
+            case .stockReserved: "a reservation"
+            case .stockRejected: "a lack of stock"
+            case .paymentAuthorized: "an authorized payment"
+            case .paymentDeclined: "a declined payment"
+            case .orderCancelled: "a cancellation"
+            case .deadlinePassed: "the deadline"
+            }
+        }
     }
 
     /// What everyone must follow.

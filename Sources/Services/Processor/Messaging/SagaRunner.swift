@@ -11,15 +11,22 @@ struct SagaRunner: Sendable {
     let outbox: Outbox
     let telemetry: ProcessorTelemetry
 
-    /// - Parameter details: the order's owner and total, when the fact brings them.
+    /// What the saga must know of an order to tell everyone its outcome.
+    struct Details: Sendable {
+        let userID: String
+        let total: Money
+        let companyID: String?
+    }
+
+    /// - Parameter details: of the order, when the fact brings them.
     func take(
-        _ fact: OrderSaga.Fact, about orderID: String, details: (userID: String, total: Money)? = nil,
-        in transaction: PostgreSQLTransaction
+        _ fact: OrderSaga.Fact, about orderID: String, details: Details? = nil, in transaction: PostgreSQLTransaction
     ) async throws {
         var record = try await records.lock(orderID, in: transaction)
         if let details {
             record.userID = details.userID
             record.total = details.total
+            record.companyID = details.companyID
         }
         try await apply(fact, to: record, in: transaction)
     }
@@ -41,6 +48,9 @@ struct SagaRunner: Sendable {
         _ fact: OrderSaga.Fact, to record: ProcessingRecord, in transaction: PostgreSQLTransaction
     ) async throws {
         var record = record
+        if record.saga.isDecided {
+            transaction.afterCommit { [telemetry, record] in telemetry.noteIgnored(fact, orderID: record.orderID) }
+        }
         let decision = record.saga.take(fact)
         try await records.save(record, in: transaction)
         CrashPoint.reach("processor.before_publish")
@@ -58,8 +68,10 @@ struct SagaRunner: Sendable {
         }
         try await outbox.append(event, in: transaction)
         CrashPoint.reach("processor.before_commit")
-        telemetry.noteDecision(
-            outcome: event.status.rawValue, reason: event.errorMessage ?? "",
-            seconds: Timestamp.now().seconds(since: record.createdAt), orderID: record.orderID)
+        transaction.afterCommit { [telemetry, record] in
+            telemetry.noteDecision(
+                outcome: event.status.rawValue, reason: event.errorMessage ?? "",
+                seconds: Timestamp.now().seconds(since: record.createdAt), orderID: record.orderID)
+        }
     }
 }

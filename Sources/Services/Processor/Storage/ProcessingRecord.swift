@@ -7,6 +7,8 @@ struct ProcessingRecord: Sendable {
     let orderID: String
     var userID: String?
     var total: Money?
+    /// The tenant; nil for the platform's own, and until the order itself is known.
+    var companyID: String?
     var saga: OrderSaga
     let createdAt: Timestamp
 }
@@ -15,20 +17,24 @@ struct ProcessingRecord: Sendable {
 struct ProcessingRecords: Sendable {
     let sagaTimeoutMilliseconds: Int
 
-    /// The order's record, made on the first fact, and locked until the transaction ends.
+    private static let columns =
+        "order_id, user_id, total, company_id, state, stock, payment, reason, created_at"
+
+    /// The order's record, made on the first fact, and locked until the transaction ends. The deadline goes by the
+    /// database's clock, as the search for what is overdue does.
     func lock(_ orderID: String, in transaction: PostgreSQLTransaction) async throws -> ProcessingRecord {
-        let deadline = Timestamp.now().adding(milliseconds: sagaTimeoutMilliseconds)
         try await transaction.query(
             "INSERT processing_records",
             """
             INSERT INTO processing_records (id, order_id, state, deadline)
-            VALUES (\(Identifier.make())::uuid, \(orderID)::uuid, 'PENDING', \(deadline)::timestamptz)
+            VALUES (\(Identifier.make())::uuid, \(orderID)::uuid, 'PENDING',
+                    now() + \(sagaTimeoutMilliseconds)::int * interval '1 millisecond')
             ON CONFLICT (order_id) DO NOTHING
             """)
         let row = try await transaction.query(
             "SELECT processing_records",
             """
-            SELECT order_id, user_id, total, state, stock, payment, reason, created_at FROM processing_records
+            SELECT \(unsafeSQL: Self.columns) FROM processing_records
             WHERE order_id = \(orderID)::uuid FOR UPDATE
             """
         ).first
@@ -41,9 +47,9 @@ struct ProcessingRecords: Sendable {
             "UPDATE processing_records",
             """
             UPDATE processing_records
-            SET user_id = \(record.userID), total = \(record.total)::numeric, state = \(record.saga.state.rawValue),
-                stock = \(record.saga.stock?.rawValue), payment = \(record.saga.payment?.rawValue),
-                reason = \(record.saga.reason), updated_at = now()
+            SET user_id = \(record.userID), total = \(record.total)::numeric, company_id = \(record.companyID)::uuid,
+                state = \(record.saga.state.rawValue), stock = \(record.saga.stock?.rawValue),
+                payment = \(record.saga.payment?.rawValue), reason = \(record.saga.reason), updated_at = now()
             WHERE order_id = \(record.orderID)::uuid
             """)
     }
@@ -53,7 +59,7 @@ struct ProcessingRecords: Sendable {
         let row = try await transaction.query(
             "SELECT processing_records",
             """
-            SELECT order_id, user_id, total, state, stock, payment, reason, created_at FROM processing_records
+            SELECT \(unsafeSQL: Self.columns) FROM processing_records
             WHERE state IN ('PENDING', 'PROCESSING') AND deadline < now()
             ORDER BY deadline LIMIT 1 FOR UPDATE SKIP LOCKED
             """
@@ -80,6 +86,7 @@ struct ProcessingRecords: Sendable {
         }
         return ProcessingRecord(
             orderID: try row.get("order_id"), userID: try row.optional("user_id"), total: try row.optional("total"),
+            companyID: try row.optional("company_id"),
             saga: OrderSaga(
                 state: state, stock: try row.optional("stock").flatMap { OrderSaga.Answer(rawValue: $0) },
                 payment: try row.optional("payment").flatMap { OrderSaga.Answer(rawValue: $0) },
