@@ -150,6 +150,32 @@ import Testing
         }
     }
 
+    @Test func manyTransactionsAtOnceAreAllPublished() async throws {
+        let box = Box()
+        try await run(
+            try await values(),
+            build: { app in
+                app.on(OrderCreated.self) { event, _ in box.seen.withLock { $0.append(event.orderID) } }
+            }
+        ) { (service, app) async throws in
+            // Most of them wake nobody: one notification stands for all of a moment.
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                for number in 0..<300 {
+                    tasks.addTask { try await publish(OrderCreated(orderID: "o-\(number)", total: 1), from: app) }
+                }
+                try await tasks.waitForAll()
+            }
+            try await Task.sleep(nanoseconds: 60_000_000)
+            try await publish(OrderCreated(orderID: "last", total: 1), from: app)
+            #expect(await eventually { Set(box.seen.withLock { $0 }).count == 301 })
+            #expect(service.capture.value(#"outbox_published_total{type="order.created"}"#) == 301)
+            let unpublished = try await app.database.query(
+                "SELECT outbox", "SELECT 1 FROM outbox WHERE published_at IS NULL"
+            ).count
+            #expect(unpublished == 0)
+        }
+    }
+
     // MARK: Failures
 
     @Test func aHandlerThatFailsTwiceSucceedsAtTheThirdAttempt() async throws {

@@ -63,18 +63,23 @@ final class RequestPipeline: Sendable {
 
     func respond(to http: HTTPRequest) async -> HTTPResponse {
         let plan = plan(http)
-        var observation = begin(http, plan)
-        return await TelemetryContext.$current.withValue(observation.context) {
+        let begun = begin(http, plan)
+        return await TelemetryContext.$current.withValue(begun.context) {
+            // A variable of this closure: captured from outside it would live on the heap.
+            var observation = begun
             var response: HTTPResponse
             do {
-                response = try await answer(http, plan, &observation)
+                switch try admit(http, plan, &observation) {
+                case .call(let handler, let request): response = try await handler(request)
+                case .answered(let answer): response = answer
+                }
                 observation.status = response.status.code
                 if Task.isCancelled { disconnected(&observation) }
             } catch {
                 response = refusal(error, http, plan, &observation)
             }
             addIdentifiers(observation.context, to: &response)
-            finish(observation, &response, isHead: http.method == .head)
+            finish(&observation, &response, isHead: http.method == .head)
             return response
         }
     }
@@ -102,25 +107,31 @@ final class RequestPipeline: Sendable {
             startNanoseconds: now)
     }
 
-    private func answer(
-        _ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation
-    ) async throws -> HTTPResponse {
+    /// What there is to do for a request whose caller is known and may call.
+    private enum Step {
+        case call(RouteGroup.Handler, Request)
+        case answered(HTTPResponse)
+    }
+
+    private func admit(_ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation) throws -> Step {
         let caller = authenticator.caller(http.headers, acceptsSigned: trustsPeer)
         let identity = caller.identity
         observation.userID = identity?.userID
         let requestID = observation.context.requestID ?? ""
         if let route = plan.route {
             try Authenticator.check(caller, route.access)
-            return try await route.handler(
+            return .call(
+                route.handler,
                 Request(
                     http: http, route: route.template, identity: identity, requestID: requestID,
                     parameters: route.parameters, maxBodyBytes: route.maxBodyBytes))
         }
-        if let endpoint = plan.endpoint { return try Self.withoutRoute(http, endpoint) }
+        if let endpoint = plan.endpoint { return .answered(try Self.withoutRoute(http, endpoint)) }
         guard let fallback else {
             throw HTTPError(.notFound, "not_found", "there is nothing under this path")
         }
-        return try await fallback.handler(
+        return .call(
+            fallback.handler,
             Request(
                 http: http, route: plan.telemetry.route, identity: identity, requestID: requestID, parameters: [],
                 maxBodyBytes: fallback.maxBodyBytes))
@@ -188,8 +199,7 @@ final class RequestPipeline: Sendable {
     }
 
     /// Tells of the request now, or with the last piece of a body that is still being written.
-    private func finish(_ observation: RequestObservation, _ response: inout HTTPResponse, isHead: Bool) {
-        var observation = observation
+    private func finish(_ observation: inout RequestObservation, _ response: inout HTTPResponse, isHead: Bool) {
         switch response.body {
         case .empty: break
         case .bytes(let bytes): observation.responseBytes = isHead ? 0 : bytes.count

@@ -63,7 +63,8 @@ package final class EventBus: Component {
         telemetry.expect(event)
         broker.declare(EventTopology.consumer(queue: queue, event: event, routingKey: routingKey))
         let consumer = EventConsumer(
-            queue: queue, event: event, broker: broker, database: database, telemetry: telemetry, handler: handler)
+            queue: queue, event: event, broker: broker, database: database, telemetry: telemetry, outbox: outbox,
+            handler: handler)
         broker.consume(queue) { await consumer.handle($0) }
     }
 

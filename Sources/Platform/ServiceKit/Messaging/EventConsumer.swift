@@ -12,6 +12,7 @@ struct EventConsumer: Sendable {
     let broker: AMQPClient
     let database: PostgreSQLClient
     let telemetry: MessagingTelemetry
+    let outbox: Outbox
     /// Decodes and handles; a `DecodingError` makes the message poison.
     let handler: @Sendable (AMQPMessage, MessageContext) async throws -> Void
 
@@ -28,7 +29,7 @@ struct EventConsumer: Sendable {
                 try await handler(
                     message,
                     MessageContext(
-                        transaction: transaction, messageID: message.messageID, attempt: attempt, outbox: Outbox()))
+                        transaction: transaction, messageID: message.messageID, attempt: attempt, outbox: outbox))
                 return true
             }
             CrashPoint.reach("consumer.before_acknowledge")

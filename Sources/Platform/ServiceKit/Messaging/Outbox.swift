@@ -9,6 +9,8 @@ package struct Outbox: Sendable {
     /// What wakes the relay.
     static let channel = "outbox"
 
+    private let wakeUps = OutboxWakeUps()
+
     init() {}
 
     /// Appends an event to the caller's transaction: it is published if and only if the transaction commits.
@@ -17,14 +19,23 @@ package struct Outbox: Sendable {
         var headers: [String: String] = [:]
         Propagation.inject(.current) { headers[$0] = $1 }
         let context = String(decoding: try JSONEncoder().encode(headers), as: UTF8.self)
+        let id = Identifier.make()
+        guard wakeUps.isDue() else {
+            try await transaction.query(
+                "INSERT outbox",
+                """
+                INSERT INTO outbox (id, type, subject, body, headers)
+                VALUES (\(id)::uuid, \(type(of: event).type), \(event.subject), \(body), \(context)::jsonb)
+                """)
+            return
+        }
         // One round trip: the row, and the notification that is sent when the transaction commits.
         try await transaction.query(
             "INSERT outbox",
             """
             WITH event AS (
                 INSERT INTO outbox (id, type, subject, body, headers)
-                VALUES (\(Identifier.make())::uuid, \(type(of: event).type), \(event.subject), \(body),
-                        \(context)::jsonb)
+                VALUES (\(id)::uuid, \(type(of: event).type), \(event.subject), \(body), \(context)::jsonb)
             )
             SELECT pg_notify(\(Self.channel), '')
             """)

@@ -23,6 +23,10 @@ final class OutboxRelay: Sendable {
     }
 
     private static let batch = 100
+    /// How long the relay goes on looking after it has published something, and how often it looks.
+    private static let lingerMilliseconds = 200
+    private static let lookMilliseconds = 10
+    private static let maxLooks = 100
     private static let pollMilliseconds: UInt64 = 1_000
     private static let pruneEveryPolls = 60
     private static let gaugeEveryPolls = 5
@@ -74,7 +78,7 @@ final class OutboxRelay: Sendable {
         for await _ in wakes {
             polls += 1
             do {
-                while try await publishBatch() == Self.batch {}
+                try await publishAll()
                 if polls % Self.gaugeEveryPolls == 1 { try await measure() }
                 if polls % Self.pruneEveryPolls == 0 { try await prune() }
             } catch {
@@ -83,6 +87,21 @@ final class OutboxRelay: Sendable {
             }
         }
     }
+
+    /// Publishes what is there, and what commits in the moments after: not every transaction wakes the relay.
+    private func publishAll() async throws {
+        var left = 0
+        // Bounded, so that a steady stream of events leaves time for gauges and pruning; the clock brings us back.
+        for _ in 0..<Self.maxLooks {
+            let count = try await publishBatch()
+            if count == Self.batch { continue }
+            left = count > 0 ? Self.lingerMilliseconds / Self.lookMilliseconds : left - 1
+            guard left > 0, !isStopping else { return }
+            try await Task.sleep(nanoseconds: UInt64(Self.lookMilliseconds) * 1_000_000)
+        }
+    }
+
+    private var isStopping: Bool { running.withLock { $0 == nil } }
 
     private static func words(_ error: any Error) -> String {
         switch error {
