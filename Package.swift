@@ -111,7 +111,10 @@ let package = Package(
 
         service("Gateway"),
         service(
-            "Users", contracts: ["UsersContracts", "CartContracts", "OrdersContracts", "ProcessorContracts"],
+            "Users",
+            contracts: [
+                "UsersContracts", "CartContracts", "OrdersContracts", "PaymentsContracts", "ProcessorContracts",
+            ],
             hasMigrations: true),
         service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),

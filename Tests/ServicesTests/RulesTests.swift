@@ -1,13 +1,10 @@
 import CatalogContracts
-import HTTPCodec
 import OrdersContracts
 import ServiceKit
 import Testing
 import Values
 
-@testable import Gateway
 @testable import Orders
-@testable import Users
 
 @Suite struct OrderRulesTests {
     private let id = "11111111-1111-4111-8111-111111111111"
@@ -46,60 +43,6 @@ import Values
             (.cancelled, .cancelled), (.created, .processing), (.created, .shipping), (.created, .delivered),
         ] {
             #expect(!OrderTransition.isAllowed(from: from, to: to))
-        }
-    }
-}
-
-@Suite struct GatewayRulesTests {
-    @Test(arguments: [
-        ("/api/users/login", "users"), ("/api/products/", "catalog"), ("/user-api/token", "users"),
-        ("/cart-api/cart/items/1", "cart"), ("/order-api/orders/", "orders"), ("/api/v1/payments", "payments"),
-    ])
-    func pathsGoToTheirService(_ path: String, _ service: String) {
-        #expect(RoutingTable.platform.entry(for: path[...])?.service == service)
-    }
-
-    @Test(arguments: ["/", "/internal/stock/1", "/api", "/api/usersx", "/cart-apix/cart", "/metrics"])
-    func otherPathsGoNowhere(_ path: String) { #expect(RoutingTable.platform.entry(for: path[...]) == nil) }
-
-    @Test func noClientSaysWhoItIs() {
-        var fields = HTTPFields()
-        for name in [
-            "X-Vitrine-Identity", "X-User-ID", "X-Admin", "X-Forwarded-For", "Forwarded", "X-Real-IP",
-            "Authorization", "Connection", "X-Custom",
-        ] { fields.add(name, "x-custom-2") }
-        fields.add("X-Custom-2", "1")
-        fields.add("Accept", "text/plain")
-        let passed = HeaderPolicy.forUpstream(fields)
-        var names: [String] = []
-        passed.forEach { name, _ in names.append(name.lowercased()) }
-        // `Connection` names X-Custom-2, which therefore belongs to the client's own connection.
-        #expect(names == ["x-custom", "accept"])
-    }
-
-    @Test func answersCarrySecurityFieldsUnlessTheServiceSetsItsOwn() {
-        var fields = HTTPFields()
-        fields.add("content-security-policy", "default-src 'self'")
-        let passed = HeaderPolicy.forClient(fields)
-        #expect(passed["x-content-type-options"] == "nosniff")
-        #expect(passed.values("content-security-policy") == ["default-src 'self'"])
-    }
-}
-
-@Suite struct CredentialsTests {
-    @Test(arguments: ["a@b.example", "first.last+tag@sub.domain.org"])
-    func addressesAreRecognised(_ text: String) { #expect(Credentials.isEmail(text)) }
-
-    @Test(arguments: [
-        "", "a", "a@b", "@b.example", "a@b..example", "a b@c.example", "a@-b.example", "a@b.example\r\n",
-        "a@@b.example",
-    ])
-    func otherTextsAreNot(_ text: String) { #expect(!Credentials.isEmail(text)) }
-
-    @Test func weakPasswordsAreNamed() {
-        #expect(Credentials.weakness(ofPassword: "Abcdefg1") == nil)
-        for weak in ["Abcdef1", "abcdefg1", "ABCDEFG1", "Abcdefgh", "Abcdefg1" + String(repeating: "x", count: 70)] {
-            #expect(Credentials.weakness(ofPassword: weak) != nil)
         }
     }
 }

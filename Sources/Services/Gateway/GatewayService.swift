@@ -1,7 +1,6 @@
 internal import Configuration
 internal import HTTP
 internal import HTTPCodec
-internal import Resilience
 package import ServiceKit
 
 /// The one door of the platform: routing, identity, limits, a clean set of header fields.
@@ -10,20 +9,43 @@ package enum GatewayService {
         name: "gateway", summary: "the one door: routes, identifies, limits", port: 8080,
         telemetry: GatewayTelemetry.declarations
     ) { app in
-        // Whoever knocks here is a stranger: no trace is continued, no signed identity believed.
-        app.trustsIncomingContext = false
         let configuration = GatewayConfiguration(app.configuration)
         let table = RoutingTable.platform
+        // Whoever knocks here is a stranger: no trace is continued unasked, no signed identity believed.
+        app.trustsIncomingContext = false
+        app.continuesIncomingTraces = configuration.trustsTraceContext
+
+        let client = HTTPClient(configuration: .proxy, group: app.group, telemetry: app.telemetry)
+        app.component(ClientLifetime(client: client))
         let proxy = Proxy(
-            table: table, services: app.services, configuration: configuration,
-            telemetry: GatewayTelemetry(app.telemetry),
-            general: RateLimiter(
-                ratePerSecond: Double(configuration.ratePerSecond), burst: Double(configuration.ratePerSecond) * 2),
-            sensitive: RateLimiter(
-                ratePerSecond: Double(configuration.sensitiveRatePerSecond),
-                burst: Double(configuration.sensitiveRatePerSecond) * 2),
-            identities: SignedIdentities(signer: app.identitySigner))
+            table: table, configuration: configuration, services: app.services, client: client,
+            identities: SignedIdentities(signer: app.identitySigner, group: app.group),
+            telemetry: GatewayTelemetry(app.telemetry))
+        // The gateway's own errors look as those of the service behind a path.
+        for entry in table.entries { app.routes(entry.prefix, errors: entry.errors) { _ in } }
         app.fallback(
-            template: { table.entry(for: $0.path)?.template ?? "unmatched" }, proxy.handle)
+            maxBodyBytes: configuration.maxBodyBytes,
+            template: { table.entry(for: $0.target)?.template ?? "unmatched" }, proxy.handle)
+
+        let health = ServicesHealth(table.services + ["processor"], services: app.services, client: client)
+        app.routes("/health") { $0.get("/services", .open, health.answer) }
     }
+}
+
+extension HTTPClient.Configuration {
+    /// Answers stream through, so their size does not matter; one peer may take what many would elsewhere.
+    fileprivate static var proxy: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration()
+        configuration.maxConnectionsPerHostAndLoop = 256
+        configuration.maxResponseBytes = .max
+        return configuration
+    }
+}
+
+/// Closes the connections to the services when the gateway has answered its last request.
+private struct ClientLifetime: Component {
+    let name = "connections to services"
+    let client: HTTPClient
+    func start() async throws {}
+    func stop() async { await client.shutdown() }
 }

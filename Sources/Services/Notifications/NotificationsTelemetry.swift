@@ -13,10 +13,14 @@ struct NotificationsTelemetry: Sendable {
         buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3_600])
 
     static let sent = LogEvent("notification.sent", help: "A message was sent.")
-    static let failed = LogEvent("notification.failed", level: .warn, help: "A message could not be sent.")
+    static let skipped = LogEvent("notification.skipped", help: "A customer could not be told: there is no address.")
+    static let postponed = LogEvent(
+        "notification.postponed", level: .warn, help: "A message could not be sent for now and will be tried again.")
+    static let failed = LogEvent("notification.failed", level: .error, help: "A message was given up.")
 
     static let declarations = TelemetryDeclarations(
-        metrics: [deliveries.declaration, pending.declaration, duration.declaration], events: [sent, failed])
+        metrics: [deliveries.declaration, pending.declaration, duration.declaration],
+        events: [sent, skipped, postponed, failed])
 
     let pending: GaugeSeries
     private let logger: Logger
@@ -34,15 +38,30 @@ struct NotificationsTelemetry: Sendable {
     func noteSent(_ id: String, seconds: Double) {
         deliveries.series("email", "sent").increment()
         duration.record(seconds, exemplar: TelemetryContext.current.span)
-        logger.log(Self.sent, "e-mail sent", [Attribute(AttributeKey("labels.delivery_id"), .string(id))])
+        logger.log(Self.sent, "e-mail sent", [Self.delivery(id)])
     }
 
-    func noteSkipped() { deliveries.series("email", "skipped").increment() }
+    func noteSkipped(_ id: String) {
+        deliveries.series("email", "skipped").increment()
+        logger.log(Self.skipped, "the customer has no address", [Self.delivery(id)])
+    }
 
-    func noteFailed(_ id: String, isFinal: Bool, _ reason: String) {
-        deliveries.series("email", isFinal ? "failed" : "retried").increment()
-        logger.log(
-            Self.failed, isFinal ? "e-mail given up: \(reason)" : "e-mail will be tried again: \(reason)",
-            [Attribute(AttributeKey("labels.delivery_id"), .string(id))])
+    /// - Parameter what: from the mail server's or the service's error; names nobody.
+    func noteRetry(_ id: String, _ problem: Delivery.Problem, _ what: String) {
+        deliveries.series("email", "retried").increment()
+        logger.log(Self.postponed, "e-mail will be tried again: \(what)", [Self.delivery(id), Self.reason(problem)])
+    }
+
+    func noteFailed(_ id: String, _ problem: Delivery.Problem, _ what: String) {
+        deliveries.series("email", "failed").increment()
+        logger.log(Self.failed, "e-mail given up: \(what)", [Self.delivery(id), Self.reason(problem)])
+    }
+
+    private static func delivery(_ id: String) -> Attribute {
+        Attribute(AttributeKey("labels.delivery_id"), .string(id))
+    }
+
+    private static func reason(_ problem: Delivery.Problem) -> Attribute {
+        Attribute(AttributeKey("labels.reason"), .string(problem.rawValue))
     }
 }

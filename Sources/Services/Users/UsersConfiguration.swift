@@ -6,7 +6,8 @@ struct UsersConfiguration: Sendable {
     let bcryptCost: Int
     /// `USERS_ADMIN_EMAIL` and `USERS_ADMIN_PASSWORD`: the first administrator, made at start when both are set.
     let admin: (email: String, password: String)?
-    /// `USERS_LOGINS_PER_MINUTE`: attempts for one account and address. 1 to 10,000; 30.
+    /// `USERS_LOGINS_PER_MINUTE`: attempts for one account from one address, and ten times as many for one account from
+    /// everywhere. 1 to 10,000; 30.
     let loginsPerMinute: Int
 
     init(_ reader: ConfigurationReader) {

@@ -2,8 +2,8 @@ internal import Configuration
 internal import EventLoop
 internal import HTTP
 internal import HTTPCodec
+internal import PaymentsContracts
 internal import ProcessorContracts
-internal import Resilience
 internal import Security
 package import ServiceKit
 internal import Telemetry
@@ -14,23 +14,28 @@ package enum UsersService {
     package static let definition = ServiceDefinition(
         name: "users", summary: "registers and authenticates, issues and rotates tokens", port: 8081,
         database: "users_db", usesBroker: true,
-        migrations: [Migration(1, "create_users", PackageResources._001_create_users_sql)],
+        migrations: [
+            Migration(1, "create_users", PackageResources._001_create_users_sql),
+            Migration(
+                2, "add_activity_and_spendings", PackageResources._002_add_activity_and_spendings_sql),
+        ],
         telemetry: UsersTelemetry.declarations
     ) { app in
         let configuration = UsersConfiguration(app.configuration)
         let telemetry = UsersTelemetry(app.telemetry)
         let users = UserRepository(database: app.database)
         let refreshTokens = RefreshTokenRepository(database: app.database)
+        let spendings = SpendingRepository()
         let accounts = Accounts(
             database: app.database, users: users, refreshTokens: refreshTokens, outbox: app.outbox,
             hasher: PasswordHasher(cost: configuration.bcryptCost, workers: app.workers), signer: app.tokenSigner,
-            limiter: RateLimiter(
-                ratePerSecond: Double(configuration.loginsPerMinute) / 60,
-                burst: Double(configuration.loginsPerMinute)),
+            throttle: LoginThrottle(attemptsPerMinute: configuration.loginsPerMinute),
             telemetry: telemetry)
 
         app.routes("/api/users", errors: .marimo, MarimoRoutes(accounts: accounts).declare)
-        app.routes("/user-api", errors: .detail, ShopRoutes(accounts: accounts, services: app.services).declare)
+        app.routes(
+            "/user-api", errors: .detail,
+            ShopRoutes(accounts: accounts, purchases: Purchases(services: app.services)).declare)
         app.routes("/internal/users") { routes in
             routes.get("/{id}/contact", .service) { request in
                 guard let user = try await users.find(try request.uuid("id")) else {
@@ -43,13 +48,16 @@ package enum UsersService {
 
         app.on(OrderProcessed.self) { event, context in
             guard event.status == .completed, let userID = event.userID, let total = event.total else { return }
-            try await users.addSpending(total, to: userID, in: context.transaction)
+            try await spendings.add(total, of: userID, order: event.orderID, in: context.transaction)
+        }
+        app.on(PaymentRefunded.self) { event, context in
+            try await spendings.refund(order: event.payment.orderID, in: context.transaction)
         }
         if let admin = configuration.admin {
             app.component(FirstAdministrator(accounts: accounts, email: admin.email, password: admin.password))
         }
         app.every(milliseconds: 10_000, "active_users") {
-            telemetry.active.set(Double(try await users.countActive()))
+            telemetry.active.set(Double(try await users.countActive(withinSeconds: 900)))
         }
         app.every(milliseconds: 3_600_000, "prune_refresh_tokens") { try await refreshTokens.prune() }
     }

@@ -39,6 +39,7 @@ package final class Application: Sendable {
         var components: [any Component] = []
         var extraDatabases: [PostgreSQLClient] = []
         var trustsIncomingContext = true
+        var continuesIncomingTraces = false
     }
 
     init(definition: ServiceDefinition, platform: Platform, telemetry: Telemetry) {
@@ -133,6 +134,13 @@ package final class Application: Sendable {
     package var trustsIncomingContext: Bool {
         get { registrations.withLock { $0.trustsIncomingContext } }
         set { registrations.withLock { $0.trustsIncomingContext = newValue } }
+    }
+
+    /// Whether a trace that a stranger began is continued all the same; a link to it is made otherwise. Means nothing
+    /// where callers are of the platform.
+    package var continuesIncomingTraces: Bool {
+        get { registrations.withLock { $0.continuesIncomingTraces } }
+        set { registrations.withLock { $0.continuesIncomingTraces = newValue } }
     }
 
     // MARK: What a service does

@@ -73,7 +73,7 @@ final class ServiceRunner: Sendable {
         return RequestPipeline(
             router: router, fallback: declared.fallback, telemetry: application.telemetry, instruments: instruments,
             authenticator: Authenticator(tokens: application.tokenSigner, identities: application.identitySigner),
-            trustsPeer: declared.trustsIncomingContext,
+            trustsPeer: declared.trustsIncomingContext, continuesTraces: declared.continuesIncomingTraces,
             defaultDeadlineMilliseconds: application.platform.settings.requestDeadlineMilliseconds)
     }
 

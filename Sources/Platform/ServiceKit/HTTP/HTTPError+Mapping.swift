@@ -8,7 +8,7 @@ internal import Telemetry
 extension HTTPError {
     /// What a client is told of any error: the only place where errors become statuses. What is ours to mend says no
     /// more than that; the log has the rest.
-    static func telling(of error: any Error) -> HTTPError {
+    package static func telling(of error: any Error) -> HTTPError {
         switch error {
         case let error as HTTPError: error
         case let error as HTTPBodyTooLarge:

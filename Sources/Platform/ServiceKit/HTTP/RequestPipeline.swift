@@ -20,13 +20,16 @@ final class RequestPipeline: Sendable {
     private let authenticator: Authenticator
     /// Whether the peer's trace context, deadline and signed identity count.
     private let trustsPeer: Bool
+    /// Whether the peer's trace goes on here.
+    private let continuesTraces: Bool
     private let defaultDeadlineMilliseconds: UInt64
     private let unmatched: TemplateTelemetry
     private let fallbackTemplates: FallbackTemplates
 
     init(
         router: Router, fallback: Fallback?, telemetry: Telemetry, instruments: HTTPInstruments,
-        authenticator: Authenticator, trustsPeer: Bool, defaultDeadlineMilliseconds: Int
+        authenticator: Authenticator, trustsPeer: Bool, continuesTraces: Bool = false,
+        defaultDeadlineMilliseconds: Int
     ) {
         self.router = router
         self.fallback = fallback
@@ -34,6 +37,7 @@ final class RequestPipeline: Sendable {
         self.instruments = instruments
         self.authenticator = authenticator
         self.trustsPeer = trustsPeer
+        self.continuesTraces = trustsPeer || continuesTraces
         self.defaultDeadlineMilliseconds = UInt64(defaultDeadlineMilliseconds)
         unmatched = TemplateTelemetry(route: HTTPTelemetry.unmatchedRoute, instruments: instruments)
         fallbackTemplates = FallbackTemplates(instruments: instruments)
@@ -90,7 +94,7 @@ final class RequestPipeline: Sendable {
         instruments.inFlight.add(1)
         let sent = Self.extract(http.headers)
         let span: Span
-        if trustsPeer || sent.span == nil {
+        if continuesTraces || sent.span == nil {
             span = telemetry.tracer.startSpan(plan.telemetry.spanName, kind: .server, parent: sent)
         } else {
             // A stranger's trace is not ours to continue: a new one starts, and points to it.

@@ -108,7 +108,9 @@ package struct ServiceClient: Sendable {
         return request
     }
 
-    private func url(of service: String) throws -> String {
+    /// Where a service listens: `http://host:port`.
+    /// - Throws: `ServiceCallError` when nobody knows it.
+    package func url(of service: String) throws -> String {
         guard let url = directory.url(of: service) else {
             throw ServiceCallError(
                 service: service, status: nil, message: "its address is unknown: set \(service.uppercased())_URL")

@@ -1,59 +1,81 @@
+internal import Glibc
 internal import HTTPCodec
 
 /// Which fields pass the gateway: no client may say who it is or where it comes from, and what belongs to one
-/// connection ends with it (RFC 9110, section 7.6.1).
+/// connection ends with it (RFC 9110, section 7.6.1). Names are compared as bytes; nothing is allocated for a field.
 enum HeaderPolicy {
-    /// Fields that only the gateway itself may set.
-    private static let reserved: Set<String> = [
-        "x-vitrine-identity", "x-user-id", "x-admin", "admin", "x-company-id", "x-roles", "forwarded",
-        "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip",
-        "x-request-deadline", "x-request-id", "traceparent", "tracestate", "baggage",
-    ]
+    /// Takes out what a client must not tell a service. The token stays behind too: the signed identity replaces it.
+    static func cleanRequest(_ fields: inout HTTPFields) {
+        fields.removeHopByHop()
+        fields.filter { !isReserved($0) }
+    }
 
-    private static let hopByHop: Set<String> = [
-        "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
-        "transfer-encoding", "upgrade", "host", "expect",
-    ]
+    /// Takes out of a service's answer what is not for clients or is written anew for them.
+    /// - Parameter keepsLength: the answer to HEAD tells the length of the one that GET would have.
+    static func cleanResponse(_ fields: inout HTTPFields, keepsLength: Bool) {
+        fields.removeHopByHop()
+        fields.filter { name in
+            switch name.count {
+            case 4: return !name.equals("date")
+            case 6: return !name.equals("server")
+            case 14: return keepsLength || !name.equals("content-length")
+            default: return !name.starts(with: "x-vitrine-")
+            }
+        }
+    }
 
-    /// Fields that responses carry in any case.
-    static let security: [(name: String, value: String)] = [
+    /// Names that only the gateway itself may set, and those that are about its own connection.
+    private static func isReserved(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+        switch name.count {
+        case 4: return name.equals("host")
+        case 5: return name.equals("admin")
+        case 6: return name.equals("expect")
+        case 7: return name.equals("x-admin") || name.equals("baggage") || name.equals("x-roles")
+        case 9: return name.equals("x-user-id") || name.equals("forwarded") || name.equals("x-real-ip")
+        case 10: return name.equals("tracestate")
+        case 11: return name.equals("traceparent")
+        case 12: return name.equals("x-request-id") || name.equals("x-company-id")
+        case 13: return name.equals("authorization") || name.starts(with: "x-forwarded-")
+        case 14: return name.equals("content-length")
+        case 18 where name.equals("x-request-deadline"): return true
+        default: return name.starts(with: "x-vitrine-") || name.starts(with: "x-forwarded-")
+        }
+    }
+}
+
+/// Fields that every answer of the gateway carries, whoever wrote it.
+struct SecurityHeaders: Sendable {
+    let fields: [(name: String, value: String)]
+
+    private static let always: [(name: String, value: String)] = [
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
     ]
 
-    /// What goes on to a service. The token stays behind: the signed identity replaces it.
-    static func forUpstream(_ fields: HTTPFields) -> HTTPFields {
-        var fields = fields
-        let named = connectionOptions(fields)
-        fields.filter { bytes in
-            let name = String(decoding: bytes, as: UTF8.self)
-            return !reserved.contains(name) && !hopByHop.contains(name) && name != "authorization"
-                && !named.contains(name)
-        }
-        return fields
+    /// - Parameter isEncrypted: whether clients come over TLS; only then may HSTS be said (RFC 6797, section 7.2).
+    init(isEncrypted: Bool) {
+        fields =
+            Self.always
+            + (isEncrypted ? [("strict-transport-security", "max-age=31536000; includeSubDomains")] : [])
     }
 
-    /// What goes back to the client.
-    static func forClient(_ fields: HTTPFields) -> HTTPFields {
-        var fields = fields
-        let named = connectionOptions(fields)
-        fields.filter { bytes in
-            let name = String(decoding: bytes, as: UTF8.self)
-            return !hopByHop.contains(name) && !named.contains(name) && name != "x-request-id" && name != "x-trace-id"
-        }
-        for (name, value) in security where !fields.contains(name) { fields.add(name, value) }
-        return fields
+    /// A service that says something itself knows better: a page of documentation needs its own policy.
+    func add(to headers: inout HTTPFields) {
+        for field in fields where !headers.contains(field.name) { headers.add(field.name, field.value) }
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    @inline(__always)
+    fileprivate func equals(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && starts(with: text)
     }
 
-    /// Fields that `Connection` names as its own.
-    private static func connectionOptions(_ fields: HTTPFields) -> Set<String> {
-        let values = fields.values("connection")
-        guard !values.isEmpty else { return [] }
-        return Set(
-            values.flatMap { $0.split(separator: ",") }.map { option in
-                String(option.filter { $0 != " " && $0 != "\t" }).lowercased()
-            })
+    @inline(__always)
+    fileprivate func starts(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount, let baseAddress else { return false }
+        return memcmp(baseAddress, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
 }

@@ -1,48 +1,73 @@
 internal import ServiceKit
 
-/// Which service answers which path: the longest prefix wins.
+/// Which service answers which path: the longest prefix wins. Paths are compared as bytes, as they were sent; whatever
+/// could be read in two ways (dot segments, encoded slashes) the server has refused before.
 struct RoutingTable: Sendable {
-    struct Entry: Sendable {
-        /// `/order-api`: the path itself and everything below it.
+    /// A public path and everything below it.
+    final class Entry: Sendable {
+        /// `/order-api`.
         let prefix: String
         let service: String
         /// How the gateway's own errors look there.
         let errors: ErrorShape
         /// Sign-in and registration: guessed at by attackers, so limited more tightly.
-        var isSensitive = false
-
+        let isSensitive: Bool
         /// The label of metrics and spans; never the path itself.
-        var template: String { prefix + "/{path}" }
+        let template: String
+        fileprivate let bytes: [UInt8]
+
+        init(_ prefix: String, to service: String, errors: ErrorShape, isSensitive: Bool = false) {
+            self.prefix = prefix
+            self.service = service
+            self.errors = errors
+            self.isSensitive = isSensitive
+            template = isSensitive ? prefix : prefix + "/{path}"
+            bytes = Array(prefix.utf8)
+        }
     }
 
-    private let entries: [Entry]
+    let entries: [Entry]
 
-    init(_ entries: [Entry]) { self.entries = entries.sorted { $0.prefix.utf8.count > $1.prefix.utf8.count } }
+    init(_ entries: [Entry]) { self.entries = entries.sorted { $0.bytes.count > $1.bytes.count } }
 
-    /// - Parameter path: without query, as sent.
-    func entry(for path: Substring) -> Entry? {
-        for entry in entries where path.utf8.starts(with: entry.prefix.utf8) {
-            let rest = path.utf8.dropFirst(entry.prefix.utf8.count)
-            if rest.isEmpty || rest.first == 0x2F { return entry }
-        }
+    /// - Parameter target: path and query, as sent.
+    func entry(for target: String) -> Entry? {
+        let target = target.utf8.span
+        for entry in entries where Self.isBelow(entry.bytes, target) { return entry }
         return nil
     }
 
-    /// The platform's public paths.
+    /// Whether a path is the prefix itself, or goes on with a slash.
+    private static func isBelow(_ prefix: [UInt8], _ target: Span<UInt8>) -> Bool {
+        let count = prefix.count
+        guard target.count >= count else { return false }
+        if target.count > count {
+            let next = target[count]
+            guard next == UInt8(ascii: "/") || next == UInt8(ascii: "?") else { return false }
+        }
+        for index in 0..<count where prefix[index] != target[index] { return false }
+        return true
+    }
+
+    /// The services behind the table, each once, by name.
+    var services: [String] { Set(entries.map(\.service)).sorted() }
+
+    /// The platform's public paths. What a service calls `/internal` is never among them.
     static let platform = RoutingTable([
-        Entry(prefix: "/api/users", service: "users", errors: .marimo),
-        Entry(prefix: "/api/users/login", service: "users", errors: .marimo, isSensitive: true),
-        Entry(prefix: "/api/users/register", service: "users", errors: .marimo, isSensitive: true),
-        Entry(prefix: "/api/users/refresh", service: "users", errors: .marimo, isSensitive: true),
-        Entry(prefix: "/user-api", service: "users", errors: .detail),
-        Entry(prefix: "/user-api/token", service: "users", errors: .detail, isSensitive: true),
-        Entry(prefix: "/user-api/users/register", service: "users", errors: .detail, isSensitive: true),
-        Entry(prefix: "/api/products", service: "catalog", errors: .detail),
-        Entry(prefix: "/api/system", service: "catalog", errors: .detail),
-        Entry(prefix: "/cart-api", service: "cart", errors: .detail),
-        Entry(prefix: "/order-api", service: "orders", errors: .detail),
-        Entry(prefix: "/api/v1/stock-levels", service: "warehouse", errors: .problem),
-        Entry(prefix: "/api/v1/payments", service: "payments", errors: .problem),
-        Entry(prefix: "/api/v1/audit", service: "notifications", errors: .problem),
+        Entry("/api/users", to: "users", errors: .marimo),
+        Entry("/api/users/login", to: "users", errors: .marimo, isSensitive: true),
+        Entry("/api/users/register", to: "users", errors: .marimo, isSensitive: true),
+        Entry("/api/users/refresh", to: "users", errors: .marimo, isSensitive: true),
+        Entry("/user-api", to: "users", errors: .detail),
+        Entry("/user-api/token", to: "users", errors: .detail, isSensitive: true),
+        Entry("/user-api/users/register", to: "users", errors: .detail, isSensitive: true),
+        Entry("/api/products", to: "catalog", errors: .detail),
+        Entry("/api/system", to: "catalog", errors: .detail),
+        Entry("/cart-api", to: "cart", errors: .detail),
+        Entry("/order-api", to: "orders", errors: .detail),
+        Entry("/api/v1/stock-levels", to: "warehouse", errors: .problem),
+        Entry("/api/v1/payments", to: "payments", errors: .problem),
+        Entry("/api/v1/audit", to: "notifications", errors: .problem),
+        Entry("/api/v1/deliveries", to: "notifications", errors: .problem),
     ])
 }

@@ -7,92 +7,192 @@ internal import Telemetry
 
 /// Passes requests on: limited, cleaned, identified; bodies stream both ways with bounded memory.
 struct Proxy: Sendable {
-    let table: RoutingTable
-    let services: ServiceClient
-    let configuration: GatewayConfiguration
-    let telemetry: GatewayTelemetry
-    let general: RateLimiter
-    let sensitive: RateLimiter
-    let identities: SignedIdentities
-    let breakers = UpstreamBreakers()
+    private let table: RoutingTable
+    private let configuration: GatewayConfiguration
+    private let services: ServiceClient
+    private let client: HTTPClient
+    private let identities: SignedIdentities
+    private let limits: Limits
+    private let telemetry: GatewayTelemetry
+    private let security: SecurityHeaders
+    private let crossOrigin: CrossOrigin
+    private let upstreams: [String: Upstream]
 
-    /// - Throws: `HTTPError`.
+    /// Who passes this on (RFC 9110, section 7.6.3: gateways must say so to the server).
+    private static let via = "1.1 vitrine"
+    private static let methods: Set<HTTPMethod> = [.get, .head, .post, .put, .patch, .delete, .options]
+    private static let breakerOpenSeconds = CircuitBreaker.Policy().openNanoseconds / 1_000_000_000
+
+    init(
+        table: RoutingTable, configuration: GatewayConfiguration, services: ServiceClient, client: HTTPClient,
+        identities: SignedIdentities, telemetry: GatewayTelemetry
+    ) {
+        self.table = table
+        self.configuration = configuration
+        self.services = services
+        self.client = client
+        self.identities = identities
+        self.telemetry = telemetry
+        limits = Limits(configuration, telemetry: telemetry)
+        security = SecurityHeaders(isEncrypted: configuration.publicScheme == "https")
+        crossOrigin = CrossOrigin(origins: configuration.corsOrigins)
+        upstreams = Dictionary(
+            uniqueKeysWithValues: table.services.map { name in
+                (name, Upstream(name, isOpen: telemetry.breakerGauge(name)))
+            })
+    }
+
+    /// - Throws: `HTTPError` with the fields that all answers of the gateway have; `CancellationError`.
     func handle(_ request: Request) async throws -> HTTPResponse {
-        guard let entry = table.entry(for: request.http.path) else {
-            throw HTTPError(.notFound, "route.unknown", "nothing is served under this path")
+        let origin = crossOrigin.allowed(request.http.headers)
+        do {
+            var response = try await answer(request, origin)
+            security.add(to: &response.headers)
+            if let origin, !crossOrigin.isPreflight(request.http) {
+                for field in crossOrigin.fields(origin) { response.headers.add(field.name, field.value) }
+            }
+            return response
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            var told = (error as? UpstreamFailure)?.httpError ?? HTTPError.telling(of: error)
+            told.headers += security.fields
+            if let origin { told.headers += crossOrigin.fields(origin) }
+            throw told
         }
-        let origin = request.header("origin").flatMap { configuration.corsOrigins.contains($0) ? $0 : nil }
-        if request.http.method == .options, let origin { return preflight(origin) }
-        try admit(request, entry)
-        // A token that is not good is told at once, before a service is bothered with it.
-        if request.identity == nil, request.http.headers.contains("authorization") {
-            _ = try request.caller()
-        }
-        var response = try await forward(request, entry)
-        response.headers = HeaderPolicy.forClient(response.headers)
-        if let origin {
-            response.headers.set("access-control-allow-origin", origin)
-            response.headers.add("vary", "Origin")
-        }
-        return response
     }
 
-    private func preflight(_ origin: String) -> HTTPResponse {
-        var response = HTTPResponse.empty()
-        response.headers.add("access-control-allow-origin", origin)
-        response.headers.add("access-control-allow-methods", "GET, POST, PUT, DELETE")
-        response.headers.add(
-            "access-control-allow-headers", "authorization, content-type, idempotency-key, x-request-id")
-        response.headers.add("access-control-max-age", "600")
-        response.headers.add("vary", "Origin")
-        return response
+    private func answer(_ request: Request, _ origin: String?) async throws -> HTTPResponse {
+        guard let entry = table.entry(for: request.http.target), let upstream = upstreams[entry.service] else {
+            throw HTTPError(.notFound, "not_found", "there is nothing under this path")
+        }
+        if let origin, crossOrigin.isPreflight(request.http) { return crossOrigin.preflight(origin) }
+        guard Self.methods.contains(request.http.method) else {
+            var error = HTTPError(.methodNotAllowed, "method_not_allowed", "this method is not passed on")
+            error.headers = [("allow", Self.methods.map(\.name).sorted().joined(separator: ", "))]
+            throw error
+        }
+        try limits.admit(
+            peer: request.http.peerAddress, identity: request.identity, isSensitive: entry.isSensitive)
+        try checkToken(request, entry)
+        return try await forward(request, entry, upstream)
     }
 
-    private func admit(_ request: Request, _ entry: RoutingTable.Entry) throws {
-        let limiter = entry.isSensitive ? sensitive : general
-        // By peer address: a client could write anything into a forwarding field.
-        let now = TelemetryClock.system.monotonicNanoseconds()
-        guard case .refused(let seconds) = limiter.admit(request.http.peerAddress, now: now) else { return }
-        (entry.isSensitive ? telemetry.limitedSensitive : telemetry.limited).increment()
-        let wait = max(1, Int(seconds.rounded(.up)))
-        var error = HTTPError(.tooManyRequests, "rate.limited", "too many requests: wait \(wait) s")
-        error.headers = [("retry-after", "\(wait)")]
+    /// A token that is not good is told at once, before a service is bothered with it. Where tokens are handed out an
+    /// old one does no harm: whoever asks for a new one often still sends it.
+    private func checkToken(_ request: Request, _ entry: RoutingTable.Entry) throws {
+        guard request.identity == nil, !entry.isSensitive, request.http.headers.contains("authorization") else {
+            return
+        }
+        var error = HTTPError(.unauthorized, "token_invalid", "Could not validate credentials")
+        // RFC 6750, section 3.1.
+        error.headers = [("www-authenticate", #"Bearer error="invalid_token""#)]
         throw error
     }
 
-    private func forward(_ request: Request, _ entry: RoutingTable.Entry) async throws -> HTTPResponse {
-        guard breakers.admits(entry.service) else {
-            telemetry.noteBreaker(entry.service)
+    // MARK: To the service and back
+
+    private func forward(_ request: Request, _ entry: RoutingTable.Entry, _ upstream: Upstream) async throws
+        -> HTTPResponse
+    {
+        let url = try services.url(of: upstream.name)
+        let outgoing = outgoing(request)
+        var response: HTTPResponse
+        if outgoing.mayBeRepeated {
+            var policy = RetryPolicy()
+            policy.capMilliseconds = 500
+            response = try await policy.run(budget: upstream.budget, isTransient: Self.isTransient) { attempt in
+                if attempt > 1 { telemetry.noteRetry(upstream.name) }
+                return try await send(outgoing, to: url, entry, upstream)
+            }
+        } else {
+            response = try await send(outgoing, to: url, entry, upstream)
+        }
+        HeaderPolicy.cleanResponse(&response.headers, keepsLength: request.http.method == .head)
+        return response
+    }
+
+    /// The request as the service gets it.
+    private func outgoing(_ request: Request) -> HTTPRequest {
+        var outgoing = request.http
+        HeaderPolicy.cleanRequest(&outgoing.headers)
+        outgoing.headers.add("x-forwarded-for", request.http.peerAddress)
+        outgoing.headers.add("x-forwarded-proto", configuration.publicScheme)
+        _ = request.http.headers.withValue("host") { outgoing.headers.add("x-forwarded-host", bytes: $0) }
+        outgoing.headers.add("via", Self.via)
+        if let identity = request.identity {
+            outgoing.headers.add(IdentitySigner.header, identities.text(for: identity))
+        }
+        return outgoing
+    }
+
+    /// One attempt, seen by the breaker.
+    private func send(
+        _ request: HTTPRequest, to url: String, _ entry: RoutingTable.Entry, _ upstream: Upstream
+    ) async throws -> HTTPResponse {
+        guard upstream.admits() else {
+            telemetry.noteRefusal(upstream.name)
             var error = HTTPError(
-                .serviceUnavailable, "upstream.failing", "\(entry.service) fails at the moment: try again in 30 s")
-            error.headers = [("retry-after", "30")]
+                .serviceUnavailable, "upstream_failing",
+                "the service behind this path fails at the moment: try again in \(Self.breakerOpenSeconds) s")
+            error.headers = [("retry-after", "\(Self.breakerOpenSeconds)")]
             throw error
         }
-        var upstream = request.http
-        upstream.headers = HeaderPolicy.forUpstream(request.http.headers)
-        upstream.headers.add("x-forwarded-for", request.http.peerAddress)
-        upstream.headers.add("x-forwarded-proto", "http")
-        if let host = request.header("host") { upstream.headers.add("x-forwarded-host", host) }
-        if let identity = request.identity {
-            upstream.headers.add(IdentitySigner.header, identities.text(for: identity))
-        }
         do {
-            let response = try await services.forward(upstream, to: entry.service, template: entry.template)
-            breakers.record(entry.service, success: response.status.code < 500)
+            let response = try await client.send(
+                request, to: url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
+                urlTemplate: entry.template)
+            upstream.answered()
             return response
         } catch let error as HTTPClientError {
-            breakers.record(entry.service, success: false)
-            telemetry.noteFailure(entry.service, error.errorType)
-            throw Self.answer(error, entry.service)
+            if case .invalidRequest = error { upstream.abandoned() } else { upstream.failed() }
+            telemetry.noteFailure(upstream.name, error.errorType)
+            throw UpstreamFailure(error)
+        } catch {
+            // The client left, or its body was too large or malformed: nothing is known of the service.
+            upstream.abandoned()
+            throw error
         }
     }
 
-    private static func answer(_ error: HTTPClientError, _ service: String) -> HTTPError {
-        switch error {
-        case .timedOut: HTTPError(.gatewayTimeout, "upstream.timeout", "\(service) did not answer in time")
-        case .connectFailed, .tooManyWaiting, .shutDown:
-            HTTPError(.serviceUnavailable, "upstream.unavailable", "\(service) cannot be reached")
-        default: HTTPError(.badGateway, "upstream.broken", "\(service) did not answer properly")
+    private static func isTransient(_ error: any Error) -> Bool {
+        switch (error as? UpstreamFailure)?.cause {
+        case .connectFailed, .disconnected: true
+        default: false
         }
+    }
+}
+
+/// A service did not answer, and what the client is told of it.
+private struct UpstreamFailure: Error {
+    let cause: HTTPClientError
+
+    init(_ cause: HTTPClientError) { self.cause = cause }
+
+    var httpError: HTTPError {
+        switch cause {
+        case .timedOut:
+            HTTPError(.gatewayTimeout, "upstream_timeout", "the service behind this path did not answer in time")
+        case .connectFailed, .tooManyWaiting, .shutDown:
+            Self.unavailable
+        default:
+            HTTPError(.badGateway, "upstream_broken", "the service behind this path did not answer properly")
+        }
+    }
+
+    private static let unavailable: HTTPError = {
+        var error = HTTPError(
+            .serviceUnavailable, "upstream_unavailable",
+            "the service behind this path cannot be reached: try again in a moment")
+        error.headers = [("retry-after", "1")]
+        return error
+    }()
+}
+
+extension HTTPRequest {
+    /// Whether sending it twice does no harm, and is possible.
+    fileprivate var mayBeRepeated: Bool {
+        guard case .empty = body else { return false }
+        return method == .get || method == .head || method == .options
     }
 }

@@ -1,66 +1,87 @@
+internal import FoundationEssentials
 internal import PostgreSQL
 internal import ServiceKit
+internal import Telemetry
 internal import Values
-
-/// A message to a customer, as it is stored before it is sent.
-struct Delivery: Sendable {
-    let id: String
-    let messageID: String
-    let userID: String
-    let subject: String
-    let text: String
-    let attempts: Int
-    let createdAt: Timestamp
-}
 
 /// Reads and writes deliveries.
 struct DeliveryRepository: Sendable {
     let database: PostgreSQLClient
 
-    /// Notes a message to be sent; the same event gives one message.
+    /// A delivery as an administrator sees it: without the text.
+    struct Listed: Encodable, Sendable {
+        let lsn: Int64
+        let id: String
+        let message_id: String
+        let channel: String
+        let user_id: String
+        let order_id: String
+        let subject: String
+        let state: String
+        let attempts: Int
+        let last_error: String?
+        let created_at: Timestamp
+        let sent_at: Timestamp?
+    }
+
+    /// Writes down a message that is to be sent; the same event gives one message.
     func insert(
-        messageID: String, userID: String, subject: String, text: String, in transaction: PostgreSQLTransaction
+        messageID: String, userID: String, orderID: String, subject: String, text: String,
+        in transaction: PostgreSQLTransaction
     ) async throws {
+        var carried: [String: String] = [:]
+        Propagation.inject(.current) { carried[$0] = $1 }
+        let context = String(decoding: try JSONText.encode(carried), as: UTF8.self)
         try await transaction.query(
             "INSERT deliveries",
             """
-            INSERT INTO deliveries (id, message_id, channel, user_id, subject, text, state)
-            VALUES (\(Identifier.make())::uuid, \(messageID), 'email', \(userID), \(subject), \(text), 'PENDING')
+            INSERT INTO deliveries (id, message_id, channel, user_id, order_id, subject, text, state, context)
+            VALUES (\(Identifier.make())::uuid, \(messageID), 'email', \(userID), \(orderID), \(subject), \(text),
+                    'PENDING', \(context)::jsonb)
             ON CONFLICT (message_id, channel) DO NOTHING
             """)
     }
 
-    /// Takes one message that is due, and puts it off so that nobody else takes it meanwhile.
-    func take(leaseSeconds: Int) async throws -> Delivery? {
+    /// Takes messages that are due, and puts them off so that nobody else takes them meanwhile. Whoever dies with one in
+    /// hand leaves it to the next taker.
+    func take(upTo limit: Int, leaseSeconds: Int) async throws -> [Delivery] {
         try await database.query(
             "UPDATE deliveries",
             """
             UPDATE deliveries SET attempts = attempts + 1, updated_at = now(),
                                   next_attempt_at = now() + \(leaseSeconds)::int * interval '1 second'
-            WHERE id = (SELECT id FROM deliveries WHERE state = 'PENDING' AND next_attempt_at <= now()
-                        ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-            RETURNING id, message_id, user_id, subject, text, attempts, created_at
+            WHERE id IN (SELECT id FROM deliveries WHERE state = 'PENDING' AND next_attempt_at <= now()
+                         ORDER BY next_attempt_at LIMIT \(limit)::int FOR UPDATE SKIP LOCKED)
+            RETURNING id, message_id, user_id, subject, text, attempts, created_at, context
             """
-        ).first.map { row in
-            Delivery(
+        ).rows.map { row in
+            let headers = try JSONDecoder().decode(
+                [String: String].self, from: Data(try row.get("context", as: String.self).utf8))
+            return Delivery(
                 id: try row.get("id"), messageID: try row.get("message_id"), userID: try row.get("user_id"),
                 subject: try row.get("subject"), text: try row.get("text"), attempts: try row.get("attempts"),
-                createdAt: try row.get("created_at"))
+                createdAt: try row.get("created_at"), context: Propagation.extract { headers[$0] })
         }
     }
 
-    func settle(_ id: String, _ state: String) async throws {
-        try await database.query(
-            "UPDATE deliveries",
-            "UPDATE deliveries SET state = \(state), updated_at = now() WHERE id = \(id)::uuid")
-    }
-
-    func postpone(_ id: String, milliseconds: Int) async throws {
+    /// Ends a delivery.
+    func settle(_ id: String, _ state: Delivery.State, _ problem: Delivery.Problem? = nil) async throws {
         try await database.query(
             "UPDATE deliveries",
             """
-            UPDATE deliveries SET next_attempt_at = now() + \(milliseconds)::int * interval '1 millisecond'
-            WHERE id = \(id)::uuid
+            UPDATE deliveries SET state = \(state.rawValue), last_error = \(problem?.rawValue), updated_at = now(),
+                                  sent_at = CASE WHEN \(state == .sent) THEN now() END
+            WHERE id = \(id)::uuid AND state = 'PENDING'
+            """)
+    }
+
+    func postpone(_ id: String, milliseconds: Int, _ problem: Delivery.Problem) async throws {
+        try await database.query(
+            "UPDATE deliveries",
+            """
+            UPDATE deliveries SET next_attempt_at = now() + \(milliseconds)::int * interval '1 millisecond',
+                                  last_error = \(problem.rawValue), updated_at = now()
+            WHERE id = \(id)::uuid AND state = 'PENDING'
             """)
     }
 
@@ -68,5 +89,27 @@ struct DeliveryRepository: Sendable {
         try await database.query(
             "SELECT deliveries", "SELECT count(*) AS pending FROM deliveries WHERE state = 'PENDING'"
         ).first?.get("pending") ?? 0
+    }
+
+    /// - Parameters: nil for all. - cursor: the `lsn` after which the page starts.
+    func list(state: Delivery.State?, orderID: String?, after cursor: Int64, limit: Int) async throws -> [Listed] {
+        try await database.query(
+            "SELECT deliveries",
+            """
+            SELECT lsn, id, message_id, channel, user_id, order_id, subject, state, attempts, last_error, created_at,
+                   sent_at
+            FROM deliveries
+            WHERE lsn > \(cursor) AND (\(state?.rawValue)::text IS NULL OR state = \(state?.rawValue)::text)
+              AND (\(orderID)::text IS NULL OR order_id = \(orderID)::text)
+            ORDER BY lsn LIMIT \(limit)
+            """
+        ).rows.map { row in
+            Listed(
+                lsn: try row.get("lsn"), id: try row.get("id"), message_id: try row.get("message_id"),
+                channel: try row.get("channel"), user_id: try row.get("user_id"), order_id: try row.get("order_id"),
+                subject: try row.get("subject"), state: try row.get("state"), attempts: try row.get("attempts"),
+                last_error: try row.optional("last_error"), created_at: try row.get("created_at"),
+                sent_at: try row.optional("sent_at"))
+        }
     }
 }

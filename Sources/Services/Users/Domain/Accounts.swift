@@ -1,6 +1,5 @@
 internal import EventLoop
 internal import PostgreSQL
-internal import Resilience
 internal import Security
 internal import ServiceKit
 internal import Telemetry
@@ -15,11 +14,12 @@ struct Accounts: Sendable {
     let outbox: Outbox
     let hasher: PasswordHasher
     let signer: TokenSigner
-    let limiter: RateLimiter
+    let throttle: LoginThrottle
     let telemetry: UsersTelemetry
 
     static let accessLifetimeSeconds: Int64 = 900
 
+    /// An access token with what renews it.
     struct TokenPair: Sendable {
         let access: String
         let refresh: String
@@ -39,27 +39,30 @@ struct Accounts: Sendable {
     func register(
         username: String, email: String?, fullName: String, phone: String, password: String, role: Role = .user
     ) async throws -> User {
-        let now = Timestamp.now()
-        let user = User(
-            id: Identifier.make(), companyID: nil, username: username, email: email, fullName: fullName, phone: phone,
-            passwordHash: try await hasher.hash(password), role: role, totalSpent: .zero, createdAt: now,
-            updatedAt: now, lsn: 0)
+        let new = NewUser(
+            username: username, email: email, fullName: fullName, phone: phone,
+            passwordHash: try await hasher.hash(password), role: role)
+        let user: User
         do {
-            try await database.transaction { [users, outbox] transaction in
-                try await users.insert(user, in: transaction)
+            user = try await database.transaction { [users, outbox] transaction in
+                let user = try await users.insert(new, in: transaction)
                 try await outbox.append(UserRegistered(userID: user.id), in: transaction)
+                return user
             }
         } catch let error as PostgreSQLError where error.isUniqueViolation {
             throw Failure.taken
         }
         telemetry.registered.increment()
-        telemetry.note(UsersTelemetry.registration, "registered", userID: user.id)
+        telemetry.note(UsersTelemetry.registration, "registered as \(role.rawValue)", userID: user.id)
         return user
     }
 
-    /// Makes the first administrator; does nothing when the name is taken.
+    /// Makes the first administrator. Whoever has the name already keeps the rights that he has: a name grants none.
     func ensureAdmin(email: String, password: String) async throws {
-        guard try await users.find(login: email) == nil else { return }
+        if let user = try await users.find(login: email) {
+            if user.role != .admin { telemetry.note(UsersTelemetry.adminNotMade, "the name is taken", userID: user.id) }
+            return
+        }
         do {
             _ = try await register(
                 username: email, email: email, fullName: "Administrator", phone: "", password: password, role: .admin)
@@ -68,42 +71,58 @@ struct Accounts: Sendable {
         }
     }
 
-    // MARK: Tokens
+    // MARK: Login
 
+    /// Checks a password: the same answer after the same time whether or not there is such an account.
+    /// - Parameter address: the client's.
     /// - Throws: `Failure.badCredentials`, `Failure.throttled`.
-    func logIn(_ login: String, _ password: String, from address: String) async throws -> TokenPair {
-        // Hashed, so that the limiter's keys have a fixed size and hold no names.
-        let key = Crypto.sha256Hex(login.lowercased() + "\n" + address)
-        if case .refused(let seconds) = limiter.admit(key, now: TelemetryClock.system.monotonicNanoseconds()) {
+    func authenticate(_ login: String, _ password: String, from address: String) async throws -> User {
+        if let seconds = throttle.refusal(login: login, address: address) {
             telemetry.noteAttempt(UsersTelemetry.login, .throttled, userID: nil)
-            throw Failure.throttled(retryAfterSeconds: max(1, Int(seconds.rounded(.up))))
+            throw Failure.throttled(retryAfterSeconds: seconds)
         }
-        let user = try await users.find(login: login)
-        // The same work whether or not there is such a user.
+        // What cannot be a name is looked for nowhere: a NUL would end it early on its way to the database.
+        let user = Credentials.isLogin(login) ? try await users.find(login: login) : nil
         guard try await hasher.verify(password, against: user?.passwordHash), let user else {
             telemetry.noteAttempt(UsersTelemetry.login, .failure, userID: user?.id)
             throw Failure.badCredentials
         }
-        let refresh = try await database.transaction { [refreshTokens] transaction in
-            try await refreshTokens.issue(userID: user.id, in: transaction)
-        }
         telemetry.noteAttempt(UsersTelemetry.login, .success, userID: user.id)
-        return pair(user, refresh)
+        return user
     }
 
-    /// - Throws: `Failure.badToken`.
+    // MARK: Tokens
+
+    /// An access token alone, for a client that logs in again when it has run out.
+    func issueAccess(to user: User) async throws -> String {
+        try await database.transaction { [users] in try await users.touch(user.id, in: $0) }
+        return accessToken(user)
+    }
+
+    /// An access token, and a refresh token that begins a family.
+    func issuePair(to user: User) async throws -> TokenPair {
+        let refresh = try await database.transaction { [users, refreshTokens] transaction in
+            try await users.touch(user.id, in: transaction)
+            return try await refreshTokens.issue(userID: user.id, in: transaction)
+        }
+        return TokenPair(access: accessToken(user), refresh: refresh, user: user)
+    }
+
+    /// Gives a new pair for a refresh token, which is used up. Roles are those that the user has now.
+    /// - Throws: `Failure.badToken`; when the token had been used or revoked before, its family has been revoked.
     func refresh(_ token: String) async throws -> TokenPair {
         // Committed also when the token was reused: the family must stay revoked.
-        let (redemption, next) = try await database.transaction { [refreshTokens] transaction in
+        let (redemption, next) = try await database.transaction { [users, refreshTokens] transaction in
             let redemption = try await refreshTokens.redeem(token, in: transaction)
             guard case .accepted(let userID, let family) = redemption else { return (redemption, "") }
+            try await users.touch(userID, in: transaction)
             return (redemption, try await refreshTokens.issue(userID: userID, family: family, in: transaction))
         }
         switch redemption {
         case .accepted(let userID, _):
             guard let user = try await users.find(userID) else { throw Failure.badToken }
             telemetry.noteAttempt(UsersTelemetry.refresh, .success, userID: userID)
-            return pair(user, next)
+            return TokenPair(access: accessToken(user), refresh: next, user: user)
         case .reused(let userID):
             telemetry.noteAttempt(UsersTelemetry.reuse, .reused, userID: userID)
             throw Failure.badToken
@@ -113,17 +132,19 @@ struct Accounts: Sendable {
         }
     }
 
+    /// Ends a session: no token of its family is good any more. Does nothing for an unknown token.
     func logOut(_ token: String) async throws {
-        try await refreshTokens.revoke(familyOf: token)
-        telemetry.note(UsersTelemetry.logout, "logged out", userID: nil)
+        let userID = try await refreshTokens.revoke(familyOf: token)
+        telemetry.note(
+            UsersTelemetry.logout, userID == nil ? "nothing to log out of" : "logged out", userID: userID)
     }
 
-    private func pair(_ user: User, _ refresh: String) -> TokenPair {
+    private func accessToken(_ user: User) -> String {
         let now = Timestamp.now().secondsSince1970
-        let claims = AccessTokenClaims(
-            subject: user.id, username: user.username, roles: [user.role.rawValue], companyID: user.companyID,
-            issuedAt: now, expiresAt: now + Self.accessLifetimeSeconds, tokenID: Identifier.make())
         telemetry.issued.increment()
-        return TokenPair(access: signer.sign(claims), refresh: refresh, user: user)
+        return signer.sign(
+            AccessTokenClaims(
+                subject: user.id, username: user.username, roles: [user.role.rawValue], companyID: user.companyID,
+                issuedAt: now, expiresAt: now + Self.accessLifetimeSeconds, tokenID: Identifier.make()))
     }
 }

@@ -23,6 +23,11 @@ enum Credentials {
         return parts[0].utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !Array("\"(),:;<>[\\]".utf8).contains($0) }
     }
 
+    /// Whether there can be an account of this name: the union of what registration takes.
+    static func isLogin(_ text: String) -> Bool {
+        (1...maxEmailBytes).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
+    }
+
     private static func isDomainByte(_ byte: UInt8) -> Bool {
         byte == 0x2D || (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
     }

@@ -98,6 +98,8 @@ struct MarimoRoutes: Sendable {
             return try await request.json()
         } catch var error as HTTPError where error.status == .unprocessableContent {
             error.status = .badRequest
+            // The message names the field; this shape knows no lists.
+            error.fields = []
             throw error
         }
     }
@@ -128,8 +130,8 @@ struct MarimoRoutes: Sendable {
     @Sendable private func logIn(_ request: Request) async throws -> HTTPResponse {
         let body: Login = try await body(request)
         do {
-            let pair = try await accounts.logIn(body.email, body.password, from: request.clientAddress)
-            return try answer(pair, "logged in")
+            let user = try await accounts.authenticate(body.email, body.password, from: request.clientAddress)
+            return try answer(try await accounts.issuePair(to: user), "logged in")
         } catch let failure as Accounts.Failure {
             throw failure.httpError(badCredentials: "wrong e-mail address or password")
         }
@@ -158,10 +160,7 @@ struct MarimoRoutes: Sendable {
     }
 
     @Sendable private func profile(_ request: Request) async throws -> HTTPResponse {
-        guard let user = try await accounts.users.find(try request.caller().userID) else {
-            throw HTTPError(.notFound, "user.unknown", "there is no such user")
-        }
-        return try .json(UserAnswer(message: "profile", user: UserBody(user)))
+        try .json(UserAnswer(message: "profile", user: UserBody(try await accounts.user(of: request))))
     }
 
     @Sendable private func list(_ request: Request) async throws -> HTTPResponse {
@@ -185,7 +184,8 @@ struct MarimoRoutes: Sendable {
         guard let id = Identifier.normalized(body.user_id),
             try await accounts.users.assign(role, to: id, companyID: caller.companyID)
         else { throw HTTPError(.notFound, "user.unknown", "there is no such user") }
-        accounts.telemetry.note(UsersTelemetry.roleAssigned, "role \(role.rawValue) assigned", userID: id)
+        accounts.telemetry.note(
+            UsersTelemetry.roleAssigned, "role \(role.rawValue) assigned", userID: id, actorID: caller.userID)
         return try .json(PlainAnswer(message: "role assigned"))
     }
 }
@@ -203,6 +203,17 @@ extension Accounts.Failure {
             error.headers = [("retry-after", "\(seconds)")]
             return error
         }
+    }
+}
+
+extension Accounts {
+    /// The stored user who calls.
+    /// - Throws: 404 when the token is older than the end of its user, or a service's own.
+    func user(of request: Request) async throws -> User {
+        guard let id = Identifier.normalized(try request.caller().userID), let user = try await users.find(id) else {
+            throw HTTPError(.notFound, "user.unknown", "there is no such user")
+        }
+        return user
     }
 }
 

@@ -1,16 +1,12 @@
-internal import CartContracts
-internal import FoundationEssentials
 internal import HTTP
 internal import HTTPCodec
-internal import OrdersContracts
-internal import Security
 internal import ServiceKit
 internal import Values
 
 /// The shape under `/user-api`: plain objects, errors as `{"detail": …}`.
 struct ShopRoutes: Sendable {
     let accounts: Accounts
-    let services: ServiceClient
+    let purchases: Purchases
 
     func declare(_ routes: RouteGroup) {
         routes.post("/users/register", .open, register)
@@ -26,7 +22,7 @@ struct ShopRoutes: Sendable {
 
     // MARK: Shapes
 
-    private struct UserBody: Encodable {
+    struct UserBody: Encodable {
         let id: String
         let username: String
         let full_name: String
@@ -44,33 +40,6 @@ struct ShopRoutes: Sendable {
             total_spent = user.totalSpent
             is_admin = user.role == .admin
         }
-    }
-
-    private struct OrderSummary: Encodable {
-        let id: String
-        let status: OrderStatus
-        let total: Money
-        let created_at: Timestamp
-
-        init(_ order: OrderView) {
-            id = order.id
-            status = order.status
-            total = order.total
-            created_at = order.createdAt
-        }
-    }
-
-    private struct Profile: Encodable {
-        let id: String
-        let username: String
-        let full_name: String
-        let phone: String
-        let created_at: Timestamp
-        let total_spent: Money
-        let is_admin: Bool
-        /// Null when the cart does not answer.
-        let current_cart_total: Money?
-        let orders: [OrderSummary]
     }
 
     private struct TokenBody: Encodable {
@@ -134,79 +103,45 @@ struct ShopRoutes: Sendable {
             throw HTTPError(.unprocessableContent, "form.invalid", "the form is not complete", fields: problems)
         }
         do {
-            let pair = try await accounts.logIn(username, password, from: request.clientAddress)
-            return try .json(TokenBody(access_token: pair.access))
+            let user = try await accounts.authenticate(username, password, from: request.clientAddress)
+            return try .json(TokenBody(access_token: try await accounts.issueAccess(to: user)))
         } catch let failure as Accounts.Failure {
             throw failure.httpError(badCredentials: "wrong username or password")
         }
     }
 
-    private func user(_ request: Request) async throws -> User {
-        guard let user = try await accounts.users.find(try request.caller().userID) else {
-            throw HTTPError(.notFound, "user.unknown", "there is no such user")
-        }
-        return user
-    }
-
     @Sendable private func me(_ request: Request) async throws -> HTTPResponse {
-        try .json(UserBody(try await user(request)))
+        try .json(UserBody(try await accounts.user(of: request)))
     }
 
     @Sendable private func update(_ request: Request) async throws -> HTTPResponse {
-        var user = try await user(request)
         let form = try await request.form()
-        user.fullName = form["full_name"] ?? user.fullName
-        user.phone = form["phone"] ?? user.phone
         var problems: [HTTPError.FieldError] = []
-        try check(fullName: user.fullName, phone: user.phone, &problems)
-        try await accounts.users.update(user.id, fullName: user.fullName, phone: user.phone)
-        return try .json(UserBody(user))
+        try check(fullName: form["full_name"] ?? "", phone: form["phone"] ?? "", &problems)
+        let user = try await accounts.user(of: request)
+        let updated = try await accounts.users.update(user.id, fullName: form["full_name"], phone: form["phone"])
+        return try .json(UserBody(updated ?? user))
     }
 
     @Sendable private func profile(_ request: Request) async throws -> HTTPResponse {
-        let caller = try request.caller()
-        let user = try await user(request)
-        // A profile without its cart is better than none.
-        let cart = try? await fetchCart(caller)
-        let orders = (try? await fetchOrders(caller)) ?? []
-        return try .json(
-            Profile(
-                id: user.id, username: user.username, full_name: user.fullName, phone: user.phone,
-                created_at: user.createdAt, total_spent: user.totalSpent, is_admin: user.role == .admin,
-                current_cart_total: cart?.total, orders: orders.map(OrderSummary.init)))
+        let user = try await accounts.user(of: request)
+        return try .json(ShopProfile(user, await purchases.summary(of: try request.caller())))
     }
 
     @Sendable private func orders(_ request: Request) async throws -> HTTPResponse {
-        try .json(try await fetchOrders(try request.caller()).map(OrderSummary.init))
+        try .json(try await purchases.orders(of: try request.caller()))
     }
 
     @Sendable private func checkOut(_ request: Request) async throws -> HTTPResponse {
-        do {
-            let order: OrderView = try await services.post(
-                "cart", "/cart-api/cart/checkout", template: "/cart-api/cart/checkout",
-                as: .user(try request.caller()), body: [String: String](),
-                idempotencyKey: request.header("idempotency-key"))
-            return try .json(order)
-        } catch let error as ServiceCallError {
-            // An empty cart is the shopper's to fill, not ours to mend.
-            if let refusal = error.asClientError { throw refusal }
-            throw error
-        }
+        try .json(
+            try await purchases.checkOut(try request.caller(), idempotencyKey: request.header("idempotency-key")))
     }
 
     @Sendable private func cart(_ request: Request) async throws -> HTTPResponse {
-        try .json(try await fetchCart(try request.caller()))
+        try .json(try await purchases.cart(of: try request.caller()))
     }
 
     @Sendable private func totalSpent(_ request: Request) async throws -> HTTPResponse {
-        try .json(["total_spent": try await user(request).totalSpent])
-    }
-
-    private func fetchCart(_ caller: Identity) async throws -> CartView {
-        try await services.get("cart", "/cart-api/cart/", template: "/cart-api/cart/", as: .user(caller))
-    }
-
-    private func fetchOrders(_ caller: Identity) async throws -> [OrderView] {
-        try await services.get("orders", "/order-api/orders/", template: "/order-api/orders/", as: .user(caller))
+        try .json(["total_spent": try await accounts.user(of: request).totalSpent])
     }
 }

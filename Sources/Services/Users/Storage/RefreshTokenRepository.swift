@@ -58,14 +58,17 @@ struct RefreshTokenRepository: Sendable {
     }
 
     /// Ends the family of a token, if there is one.
-    func revoke(familyOf token: String) async throws {
+    /// - Returns: whose it was; nil for an unknown token, and for a family that had ended before.
+    func revoke(familyOf token: String) async throws -> String? {
         try await database.query(
             "UPDATE refresh_tokens",
             """
             UPDATE refresh_tokens SET revoked_at = now(), updated_at = now()
             WHERE revoked_at IS NULL
               AND family = (SELECT family FROM refresh_tokens WHERE token_digest = \(Crypto.sha256Hex(token)))
-            """)
+            RETURNING user_id
+            """
+        ).first?.get("user_id")
     }
 
     /// Forgets tokens that expired a week ago, a bounded number at a time.

@@ -8,29 +8,44 @@ struct User: Sendable {
     let companyID: String?
     let username: String
     let email: String?
-    var fullName: String
-    var phone: String
-    var passwordHash: String
-    var role: Role
-    var totalSpent: Money
+    let fullName: String
+    let phone: String
+    let passwordHash: String
+    let role: Role
+    let totalSpent: Money
     let createdAt: Timestamp
     let updatedAt: Timestamp
     let lsn: Int64
+}
+
+/// A user who is about to be stored.
+struct NewUser: Sendable {
+    let username: String
+    let email: String?
+    let fullName: String
+    let phone: String
+    let passwordHash: String
+    let role: Role
 }
 
 /// Reads and writes users.
 struct UserRepository: Sendable {
     let database: PostgreSQLClient
 
+    /// - Returns: the user as it was stored.
     /// - Throws: `PostgreSQLError` with `isUniqueViolation` when the name or address is taken.
-    func insert(_ user: User, in transaction: PostgreSQLTransaction) async throws {
-        try await transaction.query(
+    func insert(_ user: NewUser, in transaction: PostgreSQLTransaction) async throws -> User {
+        let row = try await transaction.query(
             "INSERT users",
             """
-            INSERT INTO users (id, company_id, username, email, full_name, phone, password_hash, role)
-            VALUES (\(user.id)::uuid, \(user.companyID)::uuid, \(user.username), \(user.email), \(user.fullName),
-                    \(user.phone), \(user.passwordHash), \(user.role.rawValue))
-            """)
+            INSERT INTO users (id, username, email, full_name, phone, password_hash, role)
+            VALUES (\(Identifier.make())::uuid, \(user.username), \(user.email), \(user.fullName), \(user.phone),
+                    \(user.passwordHash), \(user.role.rawValue))
+            RETURNING \(unsafeSQL: Self.columns)
+            """
+        ).first
+        guard let row else { throw PostgreSQLError.decoding("an inserted user was not returned") }
+        return try Self.user(row)
     }
 
     func find(_ id: String) async throws -> User? {
@@ -64,12 +79,17 @@ struct UserRepository: Sendable {
         ).rows.map(Self.user)
     }
 
-    func update(_ id: String, fullName: String, phone: String) async throws {
+    /// Changes what is given.
+    /// - Returns: the user as it is now; nil when there is none.
+    func update(_ id: String, fullName: String?, phone: String?) async throws -> User? {
         try await database.query(
             "UPDATE users",
             """
-            UPDATE users SET full_name = \(fullName), phone = \(phone), updated_at = now() WHERE id = \(id)::uuid
-            """)
+            UPDATE users SET full_name = coalesce(\(fullName), full_name), phone = coalesce(\(phone), phone),
+                             updated_at = now()
+            WHERE id = \(id)::uuid RETURNING \(unsafeSQL: Self.columns)
+            """
+        ).first.map(Self.user)
     }
 
     /// - Returns: false when there is no such user in the company.
@@ -83,22 +103,20 @@ struct UserRepository: Sendable {
         ).count > 0
     }
 
-    func addSpending(_ amount: Money, to id: String, in transaction: PostgreSQLTransaction) async throws {
+    /// Notes that the user was here.
+    func touch(_ id: String, in transaction: PostgreSQLTransaction) async throws {
         try await transaction.query(
-            "UPDATE users",
-            """
-            UPDATE users SET total_spent = total_spent + \(amount)::numeric, updated_at = now()
-            WHERE id = \(id)::uuid
-            """)
+            "UPDATE users", "UPDATE users SET last_seen_at = now() WHERE id = \(id)::uuid")
     }
 
-    /// Users who hold a refresh token that is still good.
-    func countActive() async throws -> Int {
+    /// Users who logged in, or got new tokens, lately.
+    /// - Parameter seconds: how long ago at most.
+    func countActive(withinSeconds seconds: Int) async throws -> Int {
         try await database.query(
-            "SELECT refresh_tokens",
+            "SELECT users",
             """
-            SELECT count(DISTINCT user_id) AS active FROM refresh_tokens
-            WHERE expires_at > now() AND used_at IS NULL AND revoked_at IS NULL
+            SELECT count(*) AS active FROM users
+            WHERE last_seen_at > now() - \(seconds)::int * interval '1 second'
             """
         ).first?.get("active") ?? 0
     }
