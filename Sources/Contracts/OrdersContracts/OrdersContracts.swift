@@ -1,4 +1,4 @@
-package import ServiceKit
+internal import ServiceKit
 package import Values
 
 /// One line of an order, with the price that the shopper saw.

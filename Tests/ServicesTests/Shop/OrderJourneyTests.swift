@@ -1,9 +1,12 @@
 import CartContracts
+import CatalogContracts
 import HTTPCodec
 import OrdersContracts
 import PaymentsContracts
+import PostgreSQL
 import ProcessorContracts
 import ServiceKit
+import TelemetryTesting
 import Testing
 import Values
 import WarehouseContracts

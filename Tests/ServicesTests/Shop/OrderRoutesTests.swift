@@ -1,5 +1,9 @@
+import CatalogContracts
 import HTTPCodec
 import OrdersContracts
+import PostgreSQL
+import ServiceKit
+import TelemetryTesting
 import Testing
 import Values
 

@@ -15,6 +15,7 @@ import PostgreSQL
 import Processor
 import Security
 import ServiceKit
+import Telemetry
 import TelemetryTesting
 import Testing
 import Values
@@ -153,7 +154,7 @@ struct ShopFloor {
         let body = CreateOrder(
             items: [
                 OrderItem(productID: product.productID, name: product.name, price: price, quantity: quantity)
-            ], total: price * quantity)
+            ], total: price.multiplied(by: quantity) ?? .maximum)
         return try await send(
             "orders", .post, "/order-api/orders/", as: person,
             json: String(decoding: try JSONEncoder().encode(body), as: UTF8.self),

@@ -1,4 +1,5 @@
 internal import PaymentsContracts
+internal import PostgreSQL
 internal import ServiceKit
 internal import Values
 
