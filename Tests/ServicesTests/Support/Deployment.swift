@@ -53,7 +53,9 @@ struct Deployment {
             captures[name]?.telemetry ?? .disabled()
         }
         try await host.start()
-        let client = HTTPClient(group: group, telemetry: nil)
+        var patient = HTTPClient.Configuration()
+        patient.maxResponseBytes = 128 << 20
+        let client = HTTPClient(configuration: patient, group: group, telemetry: nil)
         let deployment = Deployment(host: host, captures: captures, client: client, settings: settings)
         do {
             let result = try await body(deployment)
@@ -118,7 +120,8 @@ struct Deployment {
     /// Publishes an event as its service would, and says it so often.
     func publish(_ event: some Event, messageID: String = Identifier.make(), times: Int = 1) async throws {
         let client = AMQPClient(
-            configuration: .init(url: settings["RABBITMQ_URL"] ?? ""), group: Self.group, telemetry: .disabled())
+            configuration: .init(url: settings["RABBITMQ_URL"] ?? ""), group: Self.group,
+            telemetry: TelemetryCapture(serviceName: "publisher").telemetry)
         try await client.start()
         var message = AMQPMessage(messageID: messageID, body: Array(try JSONEncoder().encode(event)))
         message.type = type(of: event).type

@@ -22,12 +22,12 @@ extension HTTPResponse {
 
 /// Writes values as JSON: of responses, calls to other services, and events.
 package enum JSONText {
-    /// The UTF-8 text of a value; slashes are not escaped.
+    /// The UTF-8 text of a value: equal values give equal bytes (members by name), slashes are not escaped.
     package static func encode(_ value: some Encodable) throws -> [UInt8] { Array(try encoder.encode(value)) }
 
     private static let encoder: JSONEncoder = {
         let encoder = JSONEncoder()
-        encoder.outputFormatting = [.withoutEscapingSlashes]
+        encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
         return encoder
     }()
 }

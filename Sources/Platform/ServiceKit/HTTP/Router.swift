@@ -105,7 +105,11 @@ final class Router: Sendable {
 
     /// The error shape of the longest declared prefix of this path.
     func shape(of target: String) -> ErrorShape {
-        shapes.first { target.hasPrefix($0.prefix) }?.shape ?? .problem
+        shapes.first { prefix, _ in
+            guard target.hasPrefix(prefix) else { return false }
+            let next = target.utf8.dropFirst(prefix.utf8.count).first
+            return prefix.hasSuffix("/") || next == nil || next == UInt8(ascii: "/") || next == UInt8(ascii: "?")
+        }?.shape ?? .problem
     }
 
     // MARK: Building
