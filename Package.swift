@@ -147,6 +147,10 @@ let package = Package(
             ],
             path: "Benchmarks/Servers", swiftSettings: settings),
 
+        .executableTarget(
+            name: "telemetry-bench", dependencies: ["Telemetry", "TelemetrySDK"], path: "Benchmarks/Telemetry",
+            swiftSettings: settings),
+
         tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),
         tests(
             "TelemetryExportTests",

@@ -1,5 +1,6 @@
 """Building what is measured: our servers in release mode, the Go peers, the virtual environment of FastAPI."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,6 +9,13 @@ from .machine import Unsuitable
 from .servers import PEERS, ROOT
 
 BUILD_TIMEOUT_SECONDS = 1800
+GO_LIBRARIES = [
+    "github.com/prometheus/client_golang", "go.opentelemetry.io/otel", "github.com/rs/zerolog", "go.uber.org/zap",
+]
+GO_PACKAGES = (
+    "golang golang-github-prometheus-client-golang-dev golang-opentelemetry-otel-dev golang-github-rs-zerolog-dev "
+    "golang-go.uber-zap-dev"
+)
 SWIFT_FLAGS = ["-c", "release", "-Xswiftc", "-cross-module-optimization", "--static-swift-stdlib"]
 
 
@@ -40,6 +48,17 @@ def go(name, folder):
         raise Unsuitable("Go is not installed: apt-get install golang")
     program = Path(folder) / f"go-{name}"
     run(["go", "build", "-o", program, PEERS / "go" / f"{name}.go"], cwd=folder)
+    return program
+
+
+def go_telemetry(folder):
+    """The peer of telemetry-bench, on the libraries of Debian (which have no module files: GOPATH mode)."""
+    sources = Path("/usr/share/gocode")
+    if not shutil.which("go") or not all((sources / "src" / path).exists() for path in GO_LIBRARIES):
+        raise Unsuitable(f"Go or its telemetry libraries are not installed: apt-get install {GO_PACKAGES}")
+    program = Path(folder) / "go-telemetry"
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(sources)}
+    run(["go", "build", "-o", program, "."], cwd=PEERS / "go" / "telemetry", environment=environment)
     return program
 
 

@@ -1,6 +1,6 @@
 """The cases of the table; the bounds in them are those that the project has set itself."""
 
-from . import answers, ordering, proxying, stack
+from . import answers, ordering, proxying, stack, telemetry
 
 
 class Case:
@@ -17,4 +17,5 @@ ALL = [
     Case("proxying", "A proxied GET", proxying.measure),
     Case("ordering", "An order, committed", ordering.measure),
     Case("stack", "The whole platform", stack.measure),
+    Case("telemetry", "The telemetry core", telemetry.measure),
 ]

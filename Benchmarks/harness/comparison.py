@@ -5,6 +5,9 @@ import statistics
 from . import load
 
 
+UNITS = {"cpu_us": "µs", "ns": "ns"}
+
+
 class Ratio:
     """A ratio of one subject's figure to another's, and the bound it is held to.
 
@@ -57,7 +60,7 @@ def alternate(subjects, rounds, measure, say, figure="cpu_us"):
             one[name] = measure(name, subjects[name])
         results.append(one)
         figures = ", ".join(f"{name} {one[name][figure]:.2f}" for name in names)
-        say(f"round {number + 1} of {rounds}: {figures} {'µs' if figure == 'cpu_us' else 'a second'}")
+        say(f"round {number + 1} of {rounds}: {figures} {UNITS.get(figure, 'a second')}")
     return results
 
 

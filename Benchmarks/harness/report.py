@@ -29,12 +29,23 @@ def table(report):
     for case in report["cases"]:
         if not case["subjects"]:
             continue
+        if all("ns" in values for values in case["subjects"].values()):
+            lines += operations(case)
+            continue
         lines += ["", f"## {case['title']}", "", "| | CPU µs a request | requests a second |", "|---|---:|---:|"]
         for name, values in sorted(case["subjects"].items(), key=lambda item: item[1].get("cpu_us", 0)):
             cpu = f"{values['cpu_us']:.2f}" if values.get("cpu_us") else "–"
             lines.append(f"| {name} | {cpu} | {values.get('rps', 0):,.0f} |")
         lines += [""] + [f"{note}" for note in case["notes"]]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def operations(case):
+    """A case of single operations: what each costs on either side."""
+    lines = ["", f"## {case['title']}", "", "| | CPU ns an operation |", "|---|---:|"]
+    for name, values in sorted(case["subjects"].items()):
+        lines.append(f"| {name} | {values['ns']:,.1f} |")
+    return lines + [""] + [f"{note}" for note in case["notes"]]
 
 
 def figure(value, unit):
