@@ -26,7 +26,8 @@ test: setup ## the whole test suite, against real servers that it starts itself
 lint: ## formatting and configuration files
 	@deploy/lint
 
-bench: setup ## ratios to peers, from alternating runs (Benchmarks/results/)
+bench: ## ratios to peers, from alternating runs (Benchmarks/results/)
+	@deploy/setup bench
 	@Benchmarks/run
 
 format: ## format every Swift file

@@ -53,10 +53,9 @@ struct LocalPlatform {
     private mutating func startServers() async throws {
         // RabbitMQ takes longest: it starts while the others do.
         let folder = self.folder.path
-        let usesFree = usesFreePorts
         let needsRabbit = settings["RABBITMQ_URL"] == nil
-        let rabbitPort = try port(5672)
-        let managementPort = try port(15672)
+        let rabbitPort = try port(5672, of: "RabbitMQ")
+        let managementPort = try port(15672, of: "RabbitMQ's management")
         let workers = WorkerPool(threads: 2, name: "launcher")
         defer { workers.shutdown() }
         async let rabbitStarted: RabbitServer? = workers.run {
@@ -64,7 +63,7 @@ struct LocalPlatform {
                 ? try RabbitServer(folder: folder + "/rabbitmq", port: rabbitPort, managementPort: managementPort) : nil
         }
         if settings["DATABASE_URL"] == nil {
-            let port = try port(5432)
+            let port = try port(5432, of: "PostgreSQL")
             let server = try await terminal.step("PostgreSQL") {
                 try await workers.run {
                     try PostgresServer(folder: folder + "/postgres", port: port, durability: .full)
@@ -74,7 +73,7 @@ struct LocalPlatform {
             settings["DATABASE_URL"] = server.url
         }
         if settings["REDIS_URL"] == nil {
-            let port = try port(6379)
+            let port = try port(6379, of: "Redis")
             let server = try await terminal.step("Redis") {
                 try await workers.run { try RedisServer(folder: folder + "/redis", port: port) }
             }
@@ -89,11 +88,18 @@ struct LocalPlatform {
             rabbit = server
             settings["RABBITMQ_URL"] = server.url
         }
-        _ = usesFree
     }
 
-    private func port(_ standard: Int) throws -> Int {
-        usesFreePorts ? try Ports.free() : try Ports.preferring(standard)
+    /// The standard port, or a free one when somebody has it: that is said, because clients may expect the standard.
+    private func port(_ standard: Int, of name: String) throws -> Int {
+        if usesFreePorts { return try Ports.free() }
+        let port = try Ports.preferring(standard)
+        if port != standard {
+            terminal.line(
+                "  port \(standard) is in use by another program: \(name) listens on \(port) instead "
+                    + "('ss -ltnp' names the program; stop it and start again for the standard port)")
+        }
+        return port
     }
 
     private mutating func configureServices() throws {
@@ -112,7 +118,7 @@ struct LocalPlatform {
             if let given = settings[prefix + "_PORT"].flatMap(Int.init) {
                 port = given
             } else {
-                port = try self.port(service.port)
+                port = try self.port(service.port, of: service.name)
             }
             ports[service.name] = port
             settings[prefix + "_PORT"] = "\(port)"
@@ -167,13 +173,13 @@ struct LocalPlatform {
         let workers = WorkerPool(threads: 1, name: "launcher")
         defer { workers.shutdown() }
         if AlertmanagerServer.isInstalled {
-            let port = try port(9093)
+            let port = try port(9093, of: "Alertmanager")
             alertmanager = try await terminal.step("Alertmanager") {
                 try await workers.run { try AlertmanagerServer(folder: path + "/alertmanager", port: port) }
             }
         }
         if PrometheusServer.isInstalled {
-            let port = try port(9090)
+            let port = try port(9090, of: "Prometheus")
             let targets = ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") }
             let alerts = alertmanager.map { "127.0.0.1:\($0.port)" }
             prometheus = try await terminal.step("Prometheus") {

@@ -101,7 +101,7 @@ package struct DemoStory: Sendable {
         let product = try await find(client, shopper, DemoCatalog.luxury)
         let before = try await stock(client, admin, product.productID)
         let (order, trace) = try await place(client, shopper, product, quantity: 1)
-        say("5. orders a \(product.name) for \(product.price): above the card's limit")
+        say("5. orders \(product.name) for \(product.price): above the card's limit")
         say("   order \(order.id)  trace \(trace)")
         let end = try await follow(client, shopper, order.id)
         let payment = try await payment(client, admin, order.id)
