@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 SWIFT_RELEASE := swift build -c release --product vitrine -Xswiftc -cross-module-optimization --static-swift-stdlib
 
-.PHONY: help setup run test bench demo format lint release
+.PHONY: help setup run test bench demo format lint release render
 
 help: ## what there is
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,10 @@ test: setup ## the whole test suite, against real servers that it starts itself
 
 lint: ## formatting and configuration files
 	@deploy/lint
+
+render: ## write dashboards, alerts, runbooks and docs/telemetry.md from what the code declares
+	@swift build --product vitrine
+	@.build/debug/vitrine render
 
 bench: ## ratios to peers, from alternating runs (Benchmarks/results/)
 	@deploy/setup bench

@@ -129,14 +129,21 @@ let package = Package(
                 "ServiceKit", "Mail",
             ] + allContracts, resources: [.embedInCode("Storage/Migrations")]),
 
+        // The one list of all services, for the executable and for what watches them.
+        module("Operations", "Wiring", ["ServiceKit"] + services.map { .init(stringLiteral: $0) }),
+        module(
+            "Operations", "Observability",
+            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "ServiceKit"]
+                + services.map { .init(stringLiteral: $0) }),
         module("Operations", "LocalStack", ["EventLoop"]),
         module(
             "Operations", "Demo", ["EventLoop", "HTTPCodec", "HTTP", "Telemetry", "Values"] + allContracts),
 
         .executableTarget(
             name: "vitrine",
-            dependencies: services.map { .init(stringLiteral: $0) } + [
-                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo",
+            dependencies: [
+                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo", "Wiring",
+                "Observability",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.
@@ -183,6 +190,9 @@ let package = Package(
             "IntegrationTests",
             ["EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry"]),
         tests("LocalStackTests", ["LocalStack"]),
+        tests(
+            "ObservabilityTests",
+            ["Observability", "Wiring", "ServiceKit", "Telemetry", "TelemetryTesting", "LocalStack"]),
         tests("ArchitectureTests", []),
     ]
 )

@@ -4,6 +4,7 @@ import Glibc
 import HTTP
 import LocalStack
 import ServiceKit
+import Wiring
 
 /// Everything that `vitrine up` runs: private servers, the services on top of them, monitoring beside them.
 struct LocalPlatform {

@@ -1,5 +1,6 @@
 import EventLoop
 import ServiceKit
+import Wiring
 
 extension Command {
     /// Schemas to their newest version, without starting anything.

@@ -1,5 +1,6 @@
 import EventLoop
 import ServiceKit
+import Wiring
 
 extension Command {
     /// What an image runs: services against servers that the environment names.

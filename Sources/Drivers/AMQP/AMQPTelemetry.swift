@@ -39,6 +39,25 @@ package struct AMQPTelemetry: Sendable {
     /// Every log event that the client emits.
     package static let events: [LogEvent] = [connectedEvent, lostEvent, blockedEvent, refusedEvent, tooLongEvent]
 
+    /// Every name that the client emits.
+    package static let declarations = TelemetryDeclarations(
+        metrics: metrics,
+        spans: [
+            SpanDeclaration(
+                "publish {destination}", kind: .producer,
+                help: "A message on its way to the broker, until its confirm.", attributes: spanAttributes),
+            SpanDeclaration(
+                "process {queue}", kind: .consumer,
+                help: "A message being handled: below the producer's span, and linked to it.",
+                attributes: spanAttributes),
+        ],
+        events: events)
+
+    private static let spanAttributes: [AttributeKey] = [
+        .messagingSystem, .messagingOperationName, .messagingOperationType, .messagingDestinationName,
+        .messagingMessageID, .messagingConversationID, .messagingRoutingKey,
+    ]
+
     let connected: GaugeSeries
     let reconnects: CounterSeries
     let logger: Logger

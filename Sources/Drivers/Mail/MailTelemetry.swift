@@ -11,6 +11,15 @@ package struct MailTelemetry: Sendable {
     /// Every metric that sending mail emits.
     package static let metrics: [MetricDeclaration] = [sent.declaration, duration.declaration]
 
+    /// Every name that sending mail emits.
+    package static let declarations = TelemetryDeclarations(
+        metrics: metrics,
+        spans: [
+            SpanDeclaration(
+                "send mail", kind: .client, help: "One message being handed to the mail server or folder.",
+                attributes: [.serverAddress, .serverPort])
+        ])
+
     private let tracer: Tracer
     private let success: CounterSeries
     private let invalid: CounterSeries

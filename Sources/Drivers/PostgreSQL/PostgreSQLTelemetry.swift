@@ -27,6 +27,18 @@ package struct PostgreSQLTelemetry: Sendable {
         pendingRequests.declaration, timeouts.declaration, failures.declaration,
     ]
 
+    /// Every name that the client emits.
+    package static let declarations = TelemetryDeclarations(
+        metrics: metrics,
+        spans: [
+            SpanDeclaration(
+                "{summary}", kind: .client, help: "A statement, named by its summary: `SELECT orders`.",
+                attributes: [
+                    .dbSystemName, .dbNamespace, .dbOperationName, .dbCollectionName, .dbQuerySummary, .dbQueryText,
+                    .dbResponseStatusCode, .serverAddress, .serverPort,
+                ])
+        ])
+
     let tracer: Tracer
     let idle: GaugeSeries
     let used: GaugeSeries

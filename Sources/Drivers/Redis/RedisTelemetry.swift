@@ -16,6 +16,17 @@ package struct RedisTelemetry: Sendable {
         commands.declaration, duration.declaration, connected.declaration,
     ]
 
+    /// Every name that the client emits.
+    package static let declarations = TelemetryDeclarations(
+        metrics: metrics,
+        spans: [
+            SpanDeclaration(
+                "{command}", kind: .client, help: "A command: its name, never its keys or values.",
+                attributes: [
+                    AttributeKey("db.system.name"), AttributeKey("db.operation.name"), .serverAddress, .serverPort,
+                ])
+        ])
+
     let connected: GaugeSeries
     private let tracer: Tracer
     private let counts: CounterFamily

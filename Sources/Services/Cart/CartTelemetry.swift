@@ -1,10 +1,10 @@
 internal import CartContracts
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 internal import Values
 
 /// What the cart tells of itself.
-struct CartTelemetry: Sendable {
+package struct CartTelemetry: Sendable {
     /// What became of a checkout.
     enum Outcome: String, CaseIterable, Sendable {
         case success
@@ -16,12 +16,12 @@ struct CartTelemetry: Sendable {
         case failure
     }
 
-    static let added = Counter("items_added_to_cart_total", help: "Lines added to carts.")
-    static let checkouts = Counter("checkouts_total", help: "Checkouts, by outcome.", labels: ["outcome"])
-    static let value = Histogram(
+    package static let added = Counter("items_added_to_cart_total", help: "Lines added to carts.")
+    package static let checkouts = Counter("checkouts_total", help: "Checkouts, by outcome.", labels: ["outcome"])
+    package static let value = Histogram(
         "cart_value_cents", unit: .none, help: "Value of carts at checkout, in hundredths of the currency.",
         buckets: [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 1_000_000])
-    static let items = Histogram(
+    package static let items = Histogram(
         "cart_items_count", unit: .none, help: "Lines of carts at checkout.", buckets: [1, 2, 3, 5, 10, 20, 50, 100])
     static let itemChanged = LogEvent("cart.item_changed", help: "A line of a cart was added, changed or removed.")
     static let cleared = LogEvent("cart.cleared", help: "A cart was emptied by its owner.")
@@ -31,7 +31,8 @@ struct CartTelemetry: Sendable {
 
     static let declarations = TelemetryDeclarations(
         metrics: [added.declaration, checkouts.declaration, value.declaration, items.declaration],
-        events: [itemChanged, cleared, refreshed, checkedOut])
+        events: [itemChanged, cleared, refreshed, checkedOut],
+        fields: [AttributeKey("labels.product_id"), AttributeKey("labels.order_id")])
 
     private let added: CounterSeries
     private let logger: Logger

@@ -1,15 +1,16 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What the catalog tells of itself.
-struct CatalogTelemetry: Sendable {
-    static let lookups = Counter(
+package struct CatalogTelemetry: Sendable {
+    package static let lookups = Counter(
         "catalog_cache_lookups_total", help: "Lists of products, by where they came from.", labels: ["outcome"])
-    static let changes = Counter("catalog_changes_total", help: "Changes of products.", labels: ["change"])
+    package static let changes = Counter("catalog_changes_total", help: "Changes of products.", labels: ["change"])
     static let changed = LogEvent("product.changed", help: "A product was created, updated or deleted.")
 
     static let declarations = TelemetryDeclarations(
-        metrics: [lookups.declaration, changes.declaration], events: [changed])
+        metrics: [lookups.declaration, changes.declaration], events: [changed],
+        fields: [AttributeKey("labels.product_id")])
 
     let hits: CounterSeries
     let misses: CounterSeries

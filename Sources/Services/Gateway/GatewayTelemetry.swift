@@ -1,20 +1,20 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What the gateway tells beside the HTTP metrics that every service has.
-struct GatewayTelemetry: Sendable {
-    static let limited = Counter(
+package struct GatewayTelemetry: Sendable {
+    package static let limited = Counter(
         "gateway_rate_limited_total", help: "Requests refused because their client sends too many.",
         labels: ["class"])
-    static let upstreamErrors = Counter(
+    package static let upstreamErrors = Counter(
         "gateway_upstream_errors_total", help: "Requests that a service did not answer.",
         labels: ["upstream", "error_type"])
-    static let retries = Counter(
+    package static let retries = Counter(
         "gateway_retries_total", help: "Requests that were sent once more.", labels: ["upstream"])
-    static let breakerOpen = Gauge(
+    package static let breakerOpen = Gauge(
         "gateway_breaker_open", help: "1 while requests to a service are refused because it fails.",
         labels: ["upstream"])
-    static let breakerRefusals = Counter(
+    package static let breakerRefusals = Counter(
         "gateway_breaker_refusals_total", help: "Requests refused because their service fails.", labels: ["upstream"])
 
     static let upstreamFailed = LogEvent("gateway.upstream_failed", level: .warn, help: "A service did not answer.")
@@ -24,7 +24,8 @@ struct GatewayTelemetry: Sendable {
             limited.declaration, upstreamErrors.declaration, retries.declaration, breakerOpen.declaration,
             breakerRefusals.declaration,
         ],
-        events: [upstreamFailed])
+        events: [upstreamFailed],
+        fields: [AttributeKey("labels.upstream")])
 
     /// Why a request was refused.
     enum LimitClass: String, CaseIterable, Sendable { case address, user, sensitive }

@@ -14,7 +14,8 @@ package enum NotificationsService {
             Migration(1, "create_deliveries", PackageResources._001_create_deliveries_sql),
             Migration(2, "tell_more_of_deliveries", PackageResources._002_tell_more_of_deliveries_sql),
         ],
-        telemetry: NotificationsTelemetry.declarations
+        telemetry: NotificationsTelemetry.declarations,
+        clients: [.init("mail client", MailTelemetry.declarations)]
     ) { app in
         let configuration = NotificationsConfiguration(app.configuration)
         let deliveries = DeliveryRepository(database: app.database)

@@ -1,13 +1,13 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What notifications tell of themselves; addresses never.
-struct NotificationsTelemetry: Sendable {
-    static let deliveries = Counter(
+package struct NotificationsTelemetry: Sendable {
+    package static let deliveries = Counter(
         "notifications_deliveries_total", help: "Messages to customers, by what became of them.",
         labels: ["channel", "outcome"])
-    static let pending = Gauge("notifications_pending", help: "Messages that wait to be sent.")
-    static let duration = Histogram(
+    package static let pending = Gauge("notifications_pending", help: "Messages that wait to be sent.")
+    package static let duration = Histogram(
         "notifications_delivery_duration_seconds", unit: .seconds,
         help: "From the event to the message that was sent.", labels: ["channel"],
         buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300, 3_600])
@@ -18,9 +18,14 @@ struct NotificationsTelemetry: Sendable {
         "notification.postponed", level: .warn, help: "A message could not be sent for now and will be tried again.")
     static let failed = LogEvent("notification.failed", level: .error, help: "A message was given up.")
 
+    static let sending = SpanDeclaration(
+        "send notification", kind: .internal, help: "A message to a customer, in the trace of the event that caused it."
+    )
+
     static let declarations = TelemetryDeclarations(
         metrics: [deliveries.declaration, pending.declaration, duration.declaration],
-        events: [sent, skipped, postponed, failed])
+        spans: [sending], events: [sent, skipped, postponed, failed],
+        fields: [AttributeKey("labels.delivery_id"), AttributeKey("labels.reason")])
 
     let pending: GaugeSeries
     private let logger: Logger

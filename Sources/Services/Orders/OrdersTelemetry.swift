@@ -1,14 +1,14 @@
 internal import OrdersContracts
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 internal import Values
 
 /// What orders tell of themselves.
-struct OrdersTelemetry: Sendable {
-    static let created = Counter("orders_created_total", help: "Orders accepted.")
-    static let statuses = Counter(
+package struct OrdersTelemetry: Sendable {
+    package static let created = Counter("orders_created_total", help: "Orders accepted.")
+    package static let statuses = Counter(
         "orders_status_total", help: "Orders that reached a status.", labels: ["status"])
-    static let delivery = Histogram(
+    package static let delivery = Histogram(
         "order_delivery_duration_seconds", unit: .seconds, help: "From an order's acceptance to its delivery.",
         buckets: [1, 2.5, 5, 10, 30, 60, 300, 3_600, 86_400, 604_800])
 
@@ -16,7 +16,8 @@ struct OrdersTelemetry: Sendable {
     static let changed = LogEvent("order.status_changed", help: "An order reached another status.")
 
     static let declarations = TelemetryDeclarations(
-        metrics: [created.declaration, statuses.declaration, delivery.declaration], events: [accepted, changed])
+        metrics: [created.declaration, statuses.declaration, delivery.declaration], events: [accepted, changed],
+        fields: [AttributeKey("labels.order_id")])
 
     private let logger: Logger
     private let created: CounterSeries

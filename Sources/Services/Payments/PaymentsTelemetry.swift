@@ -1,15 +1,15 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 internal import Values
 
 /// What payments tell of themselves.
-struct PaymentsTelemetry: Sendable {
-    static let operations = Counter(
+package struct PaymentsTelemetry: Sendable {
+    package static let operations = Counter(
         "payment_operations_total", help: "Operations asked of the payment provider.",
         labels: ["operation", "outcome"])
-    static let amounts = Counter(
+    package static let amounts = Counter(
         "payment_amount_cents_total", help: "Money moved, in hundredths of the currency.", labels: ["operation"])
-    static let contradictions = Counter(
+    package static let contradictions = Counter(
         "payment_contradictions_total", help: "Orders that completed although their payment was not held.")
 
     static let moved = LogEvent("payment.moved", help: "A payment changed its state.")
@@ -18,7 +18,8 @@ struct PaymentsTelemetry: Sendable {
 
     static let declarations = TelemetryDeclarations(
         metrics: [operations.declaration, amounts.declaration, contradictions.declaration],
-        events: [moved, contradiction])
+        events: [moved, contradiction],
+        fields: [AttributeKey("labels.order_id"), AttributeKey("labels.payment_id")])
 
     let logger: Logger
     private let operations: CounterFamily

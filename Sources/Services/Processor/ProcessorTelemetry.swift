@@ -1,15 +1,15 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What the processor tells of sagas.
-struct ProcessorTelemetry: Sendable {
-    static let outcomes = Counter(
+package struct ProcessorTelemetry: Sendable {
+    package static let outcomes = Counter(
         "saga_outcomes_total", help: "Orders decided, by outcome and reason.", labels: ["outcome", "reason"])
-    static let duration = Histogram(
+    package static let duration = Histogram(
         "saga_duration_seconds", unit: .seconds, help: "From the first fact about an order to its decision.",
         labels: ["outcome"], buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120])
-    static let open = Gauge("sagas_open", help: "Orders that are not decided yet.")
-    static let oldest = Gauge(
+    package static let open = Gauge("sagas_open", help: "Orders that are not decided yet.")
+    package static let oldest = Gauge(
         "saga_oldest_open_age_seconds", unit: .seconds, help: "Age of the oldest order that is not decided yet.")
 
     static let decided = LogEvent("saga.decided", help: "An order was decided.")
@@ -18,7 +18,8 @@ struct ProcessorTelemetry: Sendable {
 
     static let declarations = TelemetryDeclarations(
         metrics: [outcomes.declaration, duration.declaration, open.declaration, oldest.declaration],
-        events: [decided, ignored])
+        events: [decided, ignored],
+        fields: [AttributeKey("labels.order_id"), AttributeKey("event.outcome")])
 
     let logger: Logger
     let open: GaugeSeries

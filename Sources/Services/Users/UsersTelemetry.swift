@@ -1,15 +1,15 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What users tell of themselves: every security decision, without a name or an address.
-struct UsersTelemetry: Sendable {
+package struct UsersTelemetry: Sendable {
     enum AuthOutcome: String, CaseIterable, Sendable { case success, failure, throttled, reused }
 
-    static let attempts = Counter(
+    package static let attempts = Counter(
         "auth_attempts_total", help: "Attempts to log in or to refresh a token.", labels: ["status"])
-    static let issued = Counter("tokens_issued_total", help: "Access tokens issued.")
-    static let registered = Counter("users_registered_total", help: "Users who registered.")
-    static let active = Gauge(
+    package static let issued = Counter("tokens_issued_total", help: "Access tokens issued.")
+    package static let registered = Counter("users_registered_total", help: "Users who registered.")
+    package static let active = Gauge(
         "active_users_total", help: "Users who logged in or got new tokens within the last 15 minutes.")
 
     static let login = LogEvent("auth.login", help: "Somebody tried to log in.")
@@ -25,7 +25,8 @@ struct UsersTelemetry: Sendable {
 
     static let declarations = TelemetryDeclarations(
         metrics: [attempts.declaration, issued.declaration, registered.declaration, active.declaration],
-        events: [login, refresh, reuse, logout, registration, adminNotMade, roleAssigned])
+        events: [login, refresh, reuse, logout, registration, adminNotMade, roleAssigned],
+        fields: [AttributeKey("event.outcome"), AttributeKey("user.id"), AttributeKey("labels.actor_id")])
 
     let active: GaugeSeries
     let issued: CounterSeries

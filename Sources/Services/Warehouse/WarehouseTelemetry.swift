@@ -1,13 +1,13 @@
 internal import ServiceKit
-internal import Telemetry
+package import Telemetry
 
 /// What the warehouse tells of stock.
-struct WarehouseTelemetry: Sendable {
-    static let reservations = Counter(
+package struct WarehouseTelemetry: Sendable {
+    package static let reservations = Counter(
         "stock_reservations_total", help: "Orders' reservations, by what became of them.", labels: ["outcome"])
-    static let movements = Counter(
+    package static let movements = Counter(
         "stock_movements_total", help: "Changes of what is on hand, by their reason.", labels: ["reason"])
-    static let contradictions = Counter(
+    package static let contradictions = Counter(
         "stock_contradictions_total", help: "Orders that completed although nothing was set aside for them.")
 
     static let moved = LogEvent("stock.reservation_changed", help: "An order's reservation changed its state.")
@@ -17,7 +17,8 @@ struct WarehouseTelemetry: Sendable {
 
     static let declarations = TelemetryDeclarations(
         metrics: [reservations.declaration, movements.declaration, contradictions.declaration],
-        events: [moved, levelChanged, contradiction])
+        events: [moved, levelChanged, contradiction],
+        fields: [AttributeKey("labels.product_id"), AttributeKey("labels.order_id")])
 
     private let logger: Logger
     private let reservations: [ReservationState: CounterSeries]

@@ -7,7 +7,7 @@ package final class Telemetry: Sendable {
     package let tracer: Tracer
     package let logger: Logger
 
-    private static let metricMisuse = LogEvent(
+    static let metricMisuse = LogEvent(
         "telemetry.metric_misuse", level: .warn,
         help: "A call of the metrics API was ignored; logged once for each metric and reason.")
 
@@ -43,6 +43,6 @@ package final class Telemetry: Sendable {
 }
 
 extension AttributeKey {
-    fileprivate static let metricName = AttributeKey("labels.metric")
-    fileprivate static let metricMisuse = AttributeKey("labels.reason")
+    static let metricName = AttributeKey("labels.metric")
+    static let metricMisuse = AttributeKey("labels.reason")
 }

@@ -3,6 +3,9 @@ struct SeriesText: Equatable {
     private let name: Substring
     private let labels: [String: String]
 
+    /// The names of its labels.
+    var labelNames: [String] { Array(labels.keys) }
+
     /// Nil when the text is not a series.
     init?(_ text: some StringProtocol) {
         let text = Substring(text)

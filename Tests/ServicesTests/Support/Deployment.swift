@@ -61,11 +61,22 @@ struct Deployment {
             let result = try await body(deployment)
             await host.stop()
             await client.shutdown()
+            check(services, captures)
             return result
         } catch {
             await host.stop()
             await client.shutdown()
             throw error
+        }
+    }
+
+    /// What services under test emit is declared, whatever the test is about.
+    private static func check(_ services: [ServiceDefinition], _ captures: [String: TelemetryCapture]) {
+        for service in services {
+            guard let capture = captures[service.name] else { continue }
+            let contract = service.contract
+            #expect(contract.violations(in: capture) == [])
+            ContractCoverage.note(contract, capture)
         }
     }
 

@@ -14,12 +14,15 @@ package struct ServiceDefinition: Sendable {
     package var migrations: [Migration]
     /// Every metric, span name and log event that the service declares.
     package var telemetry: TelemetryDeclarations
+    /// Declarations of clients that the service brings itself, such as mail.
+    package var clients: [TelemetryContract.Scope]
     /// Registers routes, consumers, jobs and components. Runs once, before anything starts.
     package var build: @Sendable (Application) async throws -> Void
 
     package init(
         name: String, summary: String, port: Int, database: String? = nil, usesRedis: Bool = false,
         usesBroker: Bool = false, migrations: [Migration] = [], telemetry: TelemetryDeclarations = .init(),
+        clients: [TelemetryContract.Scope] = [],
         build: @escaping @Sendable (Application) async throws -> Void
     ) {
         self.name = name
@@ -30,16 +33,7 @@ package struct ServiceDefinition: Sendable {
         self.usesBroker = usesBroker
         self.migrations = migrations
         self.telemetry = telemetry
+        self.clients = clients
         self.build = build
-    }
-}
-
-/// Names that a target emits, declared in its `<Name>Telemetry.swift`.
-package struct TelemetryDeclarations: Sendable {
-    package var metrics: [MetricDeclaration]
-    package var events: [LogEvent]
-    package init(metrics: [MetricDeclaration] = [], events: [LogEvent] = []) {
-        self.metrics = metrics
-        self.events = events
     }
 }

@@ -88,9 +88,9 @@ struct EventConsumer: Sendable {
 
     private func fields(_ message: AMQPMessage) -> [Attribute] {
         [
-            Attribute(AttributeKey("labels.message_id"), .string(message.messageID)),
-            Attribute(AttributeKey("labels.queue"), .string(queue)),
-            Attribute(AttributeKey("labels.subject"), .string(message.correlationID ?? "")),
+            Attribute(MessagingTelemetry.messageIDLabel, .string(message.messageID)),
+            Attribute(MessagingTelemetry.queueLabel, .string(queue)),
+            Attribute(MessagingTelemetry.subjectLabel, .string(message.correlationID ?? "")),
         ]
     }
 }

@@ -30,7 +30,12 @@ package struct MessagingTelemetry: Sendable {
         metrics: [
             pending.declaration, oldest.declaration, published.declaration, failures.declaration,
             unroutable.declaration, duplicates.declaration, retries.declaration, deadLetters.declaration,
-        ], events: [handlerFailed, deadLettered, relayFailed])
+        ], events: [handlerFailed, deadLettered, relayFailed],
+        fields: [messageIDLabel, queueLabel, subjectLabel])
+
+    static let messageIDLabel = AttributeKey("labels.message_id")
+    static let queueLabel = AttributeKey("labels.queue")
+    static let subjectLabel = AttributeKey("labels.subject")
 
     let logger: Logger
     let pending: GaugeSeries

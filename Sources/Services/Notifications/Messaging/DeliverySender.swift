@@ -39,7 +39,7 @@ struct DeliverySender: Sendable {
     /// Sending belongs to the trace of the event, however much later it happens.
     private func sendTraced(_ delivery: Delivery) async throws {
         try await TelemetryContext.$current.withValue(delivery.context) {
-            try await tracer.withSpan("send notification") { span in
+            try await tracer.withSpan(NotificationsTelemetry.sending.name) { span in
                 if let problem = try await send(delivery) { span.recordError(type: problem.rawValue) }
             }
         }

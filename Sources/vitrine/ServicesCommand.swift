@@ -1,29 +1,7 @@
-import Cart
-import Catalog
-import Gateway
-import Notifications
-import Orders
-import Payments
-import Processor
 import ServiceKit
-import Users
-import Warehouse
+import Wiring
 
-/// The wiring table: every service of the platform, in the order in which they start. The gateway is last, so that
-/// it never takes a request that nobody can answer.
-enum ServiceTable {
-    static let all: [ServiceDefinition] = [
-        UsersService.definition,
-        CatalogService.definition,
-        WarehouseService.definition,
-        CartService.definition,
-        OrdersService.definition,
-        PaymentsService.definition,
-        ProcessorService.definition,
-        NotificationsService.definition,
-        GatewayService.definition,
-    ]
-
+extension ServiceTable {
     /// The services of these names; `all` is every one.
     /// - Throws: `UsageError` naming the unknown one and the known ones.
     static func named(_ names: [String]) throws -> [ServiceDefinition] {

@@ -1,0 +1,23 @@
+package import Telemetry
+internal import TelemetrySDK
+
+extension TelemetryPipeline {
+    /// What every service shows of itself.
+    package static let resource = TelemetryDeclarations(metrics: [targetInfo.declaration])
+
+    /// What exporting and writing tell of themselves, in one service of a process.
+    package static let declarations = TelemetryDeclarations(
+        metrics: SDKTelemetry.spans.metrics + [
+            SpanExporter.exported.declaration, SpanExporter.inFlight.declaration, SpanExporter.duration.declaration,
+            SpanExporter.retries.declaration, LogWriter.dropped.declaration, LogWriter.waiting.declaration,
+            LogstashShipper.connected.declaration, LogstashShipper.connects.declaration,
+        ],
+        events: [
+            settingIgnored, SpanExporter.failed, SpanExporter.recovered, SpanExporter.partial,
+            LogstashShipper.unreachable, LogstashShipper.reachable,
+        ],
+        fields: [.errorType, AttributeKey("error.message")])
+
+    /// Facts about the process, in one service of it.
+    package static let process = SDKTelemetry.process
+}

@@ -1,0 +1,9 @@
+extension Telemetry {
+    /// What telemetry tells of itself, in every service.
+    package static let declarations = TelemetryDeclarations(
+        metrics: [
+            MetricRegistry.misuse.declaration, Tracer.started.declaration,
+            LoggerCore.LineCounters.written.declaration,
+        ],
+        events: [metricMisuse], fields: [.metricName, .metricMisuse])
+}
