@@ -17,11 +17,12 @@ package final class Telemetry: Sendable {
     package init(
         resource: ServiceResource, sampler: Sampler = .parentBased(root: .alwaysOn), spanSink: (any SpanSink)?,
         logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system,
-        metrics: MetricRegistry = MetricRegistry()
+        spanLimits: SpanLimits = SpanLimits(), metrics: MetricRegistry = MetricRegistry()
     ) {
         serviceName = resource.name
         self.metrics = metrics
-        tracer = Tracer(resource: resource, sampler: sampler, sink: spanSink, clock: clock, metrics: metrics)
+        tracer = Tracer(resource: resource, sampler: sampler, sink: spanSink, clock: clock, limits: spanLimits,
+            metrics: metrics)
         let logger = Logger(
             core: LoggerCore(
                 serviceName: resource.name, logger: resource.name, sink: logSink, control: logLevel, clock: clock,

@@ -12,19 +12,20 @@ final class SpanEncoding: @unchecked Sendable {
         let isCompressed: Bool
     }
 
-    private let encoder = OTLPTraceEncoder()
+    private let encoder: OTLPTraceEncoder
     private let gzip: Gzip?
 
-    init(isCompressed: Bool) { gzip = isCompressed ? Gzip() : nil }
+    init(_ processor: BatchSpanProcessor, isCompressed: Bool) {
+        encoder = OTLPTraceEncoder(processor)
+        gzip = isCompressed ? Gzip() : nil
+    }
 
-    func encode(_ spans: [Span]) -> (requests: [Request], oversized: Int) {
-        let (requests, oversized) = encoder.encode(spans)
-        let bodies = requests.map { request in
-            if let compressed = request.body.withUnsafeBytes({ gzip?.compress($0) }) {
-                return Request(body: compressed, spanCount: request.spanCount, isCompressed: true)
+    func encode(_ batch: SpanBatch) -> Request {
+        encoder.withRequest(batch) { body in
+            if let compressed = gzip?.compress(body) {
+                return Request(body: compressed, spanCount: batch.count, isCompressed: true)
             }
-            return Request(body: request.body, spanCount: request.spanCount, isCompressed: false)
+            return Request(body: Array(body), spanCount: batch.count, isCompressed: false)
         }
-        return (bodies, oversized)
     }
 }

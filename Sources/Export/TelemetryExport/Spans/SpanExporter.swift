@@ -62,8 +62,8 @@ final class SpanExporter: Sendable {
         let signal = LoopSignal(loop: loop)
         self.loop = loop
         self.signal = signal
-        encoding = SpanEncoding(isCompressed: configuration.isCompressed)
         processor = BatchSpanProcessor(configuration: configuration.batching, metrics: metrics) { signal.notify() }
+        encoding = SpanEncoding(processor, isCompressed: configuration.isCompressed)
         exportedFamily = metrics.counter(Self.exported)
         retriesFamily = metrics.counter(Self.retries)
         durations = metrics.histogram(Self.duration)
@@ -112,15 +112,15 @@ final class SpanExporter: Sendable {
         }
     }
 
-    private func export(_ batch: [Span]) async {
+    private func export(_ batch: SpanBatch) async {
         inFlightSpans.add(Double(batch.count))
         defer { inFlightSpans.add(-Double(batch.count)) }
         let encoding = encoding
-        guard let encoded = try? await worker.run({ encoding.encode(batch) }) else {
+        guard let request = try? await worker.run({ encoding.encode(batch) }) else {
             return lose(batch.count, "worker_saturated")
         }
-        if encoded.oversized > 0 { lose(encoded.oversized, "too_large") }
-        for request in encoded.requests { await deliver(request) }
+        processor.recycle(batch)
+        await deliver(request)
     }
 
     private func deliver(_ request: SpanEncoding.Request) async {

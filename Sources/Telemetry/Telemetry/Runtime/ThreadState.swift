@@ -8,6 +8,9 @@ struct ThreadState: ~Copyable {
     var scratch = ByteBuffer(capacity: 1024)
     var second = ByteBuffer(capacity: 32)
     var formattedSecond = Int64.min
+    var spanRecords = SpanRecordPool()
+    /// What the wall clock is ahead of the monotonic one, and when that was found out.
+    var wallOffset = WallOffset()
 
     /// Bytes of scratch that a thread keeps; one long line does not hold memory for ever.
     static let keptScratchBytes = 64 * 1024

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// A `ServiceResource` that spans share; its identity groups them by service.
 package final class ServiceResourceReference: Sendable {
     package let value: ServiceResource
@@ -8,29 +10,43 @@ package final class ServiceResourceReference: Sendable {
 package final class Tracer: Sendable {
     package let resource: ServiceResourceReference
     let clock: TelemetryClock
+    let limits: SpanLimits
     private let sampler: Sampler
     private let sink: (any SpanSink)?
     private let sampled: CounterSeries
     private let recorded: CounterSeries
     private let dropped: CounterSeries
+    /// Spans that were started and ended, to tell how many are alive.
+    private let live = ShardedCells(cellCount: 1)
 
     /// OpenTelemetry semantic conventions, `otel.sdk.span.started`.
     static let started = Counter(
         "otel_sdk_span_started_total", help: "Spans started, by the sampler's decision.",
         labels: ["otel_span_sampling_result"])
+    /// OpenTelemetry semantic conventions, `otel.sdk.span.live`.
+    static let alive = Gauge("otel_sdk_span_live", help: "Recording spans that have not ended.")
 
     init(
         resource: ServiceResource, sampler: Sampler, sink: (any SpanSink)?, clock: TelemetryClock,
-        metrics: MetricRegistry
+        limits: SpanLimits, metrics: MetricRegistry
     ) {
         self.resource = ServiceResourceReference(resource)
         self.sampler = sampler
         self.sink = sink
         self.clock = clock
+        self.limits = limits
         let family = metrics.counter(Self.started)
         sampled = family.series("RECORD_AND_SAMPLE")
         recorded = family.series("RECORD_ONLY")
         dropped = family.series("DROP")
+        metrics.observe(Self.alive) { [weak self] in self?.liveSpans ?? 0 }
+    }
+
+    /// Recording spans that have not ended.
+    private var liveSpans: Double {
+        var sum = 0.0
+        live.forEachBlock { sum += Double(bitPattern: $0[0].load(ordering: .relaxed)) }
+        return sum
     }
 
     /// Starts a span; the caller ends it.
@@ -50,12 +66,17 @@ package final class Tracer: Sendable {
         case .record: recorded.increment()
         case .drop: dropped.increment()
         }
+        var record: UnsafeMutablePointer<SpanRecord>?
+        if decision != .drop, sink != nil {
+            record = state.pointee.spanRecords.take()
+            live.add(1, toCell: 0)
+        }
         let context = SpanContext(
             traceID: traceID, spanID: spanID, isSampled: decision == .recordAndSample,
             traceState: parentSpan?.traceState ?? "", isRandom: parentSpan?.isRandom ?? false)
         return Span(
             name: name, kind: kind, context: context, parent: parentSpan, links: links,
-            isRecording: decision != .drop && sink != nil, tracer: self)
+            record: record, tracer: self)
     }
 
     /// Runs `body` inside a new span that is current for it. A thrown error is recorded by its type, and rethrown;
@@ -76,7 +97,13 @@ package final class Tracer: Sendable {
         }
     }
 
-    func ended(_ span: Span) { sink?.spanEnded(span) }
+    func ended(_ span: Span) {
+        live.add(-1, toCell: 0)
+        sink?.spanEnded(span)
+    }
+
+    /// A recording span is gone that was never ended: its owner's mistake, or a task that was thrown away.
+    func forgotten() { live.add(-1, toCell: 0) }
 }
 
 /// An error that names itself for `error.type`: a short fixed identifier, such as an SQLSTATE.

@@ -1,5 +1,3 @@
-internal import Telemetry
-
 /// The wire format of Protocol Buffers, written front to back into the buffer.
 extension ByteBuffer {
     private enum WireType: UInt8 {
@@ -9,7 +7,9 @@ extension ByteBuffer {
         case fixed32 = 5
     }
 
-    mutating func appendVarint(_ value: UInt64) {
+    /// Appends a base-128 varint.
+    @inlinable @inline(__always)
+    package mutating func appendVarint(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -22,51 +22,67 @@ extension ByteBuffer {
         appendVarint(UInt64(field) << 3 | UInt64(type.rawValue))
     }
 
-    mutating func appendField(_ field: Int, varint value: UInt64) {
+    /// Appends an integer, a boolean or an enumeration.
+    package mutating func appendField(_ field: Int, varint value: UInt64) {
         appendTag(field, .varint)
         appendVarint(value)
     }
 
-    mutating func appendField(_ field: Int, fixed64 value: UInt64) {
+    /// Appends eight bytes, the lowest first.
+    package mutating func appendField(_ field: Int, fixed64 value: UInt64) {
         appendTag(field, .fixed64)
         appendLittleEndian(value)
     }
 
-    mutating func appendField(_ field: Int, fixed32 value: UInt32) {
+    /// Appends four bytes, the lowest first.
+    package mutating func appendField(_ field: Int, fixed32 value: UInt32) {
         appendTag(field, .fixed32)
-        for shift in [0, 8, 16, 24] as [UInt32] { append(UInt8(truncatingIfNeeded: value >> shift)) }
+        appendLittleEndian(value)
     }
 
-    mutating func appendField(_ field: Int, _ text: String) {
+    /// Appends text.
+    package mutating func appendField(_ field: Int, _ text: String) {
         appendTag(field, .lengthDelimited)
         appendVarint(UInt64(text.utf8.count))
         append(text)
     }
 
-    mutating func appendField(_ field: Int, traceID: TraceID) {
+    /// Appends 16 bytes.
+    package mutating func appendField(_ field: Int, traceID: TraceID) {
         appendTag(field, .lengthDelimited)
         append(16)
         appendBigEndian(traceID.high)
         appendBigEndian(traceID.low)
     }
 
-    mutating func appendField(_ field: Int, spanID: SpanID) {
+    /// Appends 8 bytes.
+    package mutating func appendField(_ field: Int, spanID: SpanID) {
         appendTag(field, .lengthDelimited)
         append(8)
         appendBigEndian(spanID.value)
     }
 
-    mutating func appendField(_ field: Int, double value: Double) { appendField(field, fixed64: value.bitPattern) }
+    /// Appends a floating-point number.
+    package mutating func appendField(_ field: Int, double value: Double) {
+        appendField(field, fixed64: value.bitPattern)
+    }
 
-    mutating func appendField(_ field: Int, message bytes: [UInt8]) {
+    /// Appends a nested message or bytes.
+    package mutating func appendField(_ field: Int, message bytes: [UInt8]) {
         appendTag(field, .lengthDelimited)
         appendVarint(UInt64(bytes.count))
         append(bytes)
     }
 
+    /// Appends the head of a nested message whose length is known; its `length` bytes must follow.
+    package mutating func appendMessageHead(_ field: Int, length: Int) {
+        appendTag(field, .lengthDelimited)
+        appendVarint(UInt64(length))
+    }
+
     /// Appends a nested message whose length is known afterwards only: `expectedLengthBytes` are left for it, and
     /// the body moves when that was wrong.
-    mutating func appendMessage(
+    package mutating func appendMessage(
         _ field: Int, expectedLengthBytes: Int, _ body: (inout ByteBuffer) -> Void
     ) {
         let mark = beginMessage(field, expectedLengthBytes: expectedLengthBytes)
@@ -75,19 +91,21 @@ extension ByteBuffer {
     }
 
     /// A nested message that has begun.
-    struct MessageMark {
+    package struct MessageMark {
         fileprivate let bodyStart: Int
         fileprivate let lengthBytes: Int
     }
 
-    mutating func beginMessage(_ field: Int, expectedLengthBytes: Int) -> MessageMark {
+    /// Begins a nested message; `endMessage` must follow.
+    package mutating func beginMessage(_ field: Int, expectedLengthBytes: Int) -> MessageMark {
         appendTag(field, .lengthDelimited)
         reserve(expectedLengthBytes)
         count += expectedLengthBytes
         return MessageMark(bodyStart: count, lengthBytes: expectedLengthBytes)
     }
 
-    mutating func endMessage(_ mark: MessageMark) {
+    /// Ends the nested message that was begun last.
+    package mutating func endMessage(_ mark: MessageMark) {
         let length = count - mark.bodyStart
         let lengthBytes = ByteBuffer.varintLength(UInt64(length))
         let start = mark.bodyStart - mark.lengthBytes
@@ -101,17 +119,33 @@ extension ByteBuffer {
         count += length
     }
 
-    static func varintLength(_ value: UInt64) -> Int { max(1, (70 - value.leadingZeroBitCount) / 7) }
-
-    private mutating func appendLittleEndian(_ value: UInt64) {
-        reserve(8)
-        UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: UInt64.self)
-        count += 8
+    /// Bytes that a varint takes.
+    @inline(__always)
+    package static func varintLength(_ value: UInt64) -> Int {
+        value < 0x80 ? 1 : (70 &- value.leadingZeroBitCount) / 7
     }
 
-    private mutating func appendBigEndian(_ value: UInt64) {
+    /// Appends eight bytes, the lowest first.
+    @inline(__always)
+    package mutating func appendLittleEndian(_ value: UInt64) {
+        reserve(8)
+        UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: UInt64.self)
+        count &+= 8
+    }
+
+    /// Appends four bytes, the lowest first.
+    @inline(__always)
+    package mutating func appendLittleEndian(_ value: UInt32) {
+        reserve(4)
+        UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: UInt32.self)
+        count &+= 4
+    }
+
+    /// Appends eight bytes, the highest first.
+    @inline(__always)
+    package mutating func appendBigEndian(_ value: UInt64) {
         reserve(8)
         UnsafeMutableRawPointer(base + count).storeBytes(of: value.bigEndian, as: UInt64.self)
-        count += 8
+        count &+= 8
     }
 }

@@ -1,0 +1,230 @@
+/// What a span was told so far. Attributes, events and links are kept as the bytes that OTLP puts on the wire: they are
+/// encoded once, when they are set, and no object is made for them.
+///
+/// Records are recycled by the thread that lets a span go, so that a span in the steady state allocates itself only.
+struct SpanRecord: ~Copyable {
+    var name = ""
+    var status = SpanStatus.unset
+    /// Fields 9 (attributes), 11 (events) and 13 (links) of an OTLP `Span`, in the order in which they came.
+    var body = ByteBuffer(capacity: SpanRecord.usualBytes)
+    /// A bit for each attribute's fingerprint: a key whose bit is clear has not been set yet.
+    private var seenKeys: UInt64 = 0
+    /// The fingerprints of the first attributes: a key that is not among them has not been set yet.
+    private var fingerprints = SIMD16<UInt32>()
+    var attributeCount = 0
+    var eventCount = 0
+    var linkCount = 0
+    var droppedAttributes = 0
+    var droppedEvents = 0
+    var droppedLinks = 0
+    var endWallNanoseconds: UInt64 = 0
+    var isEnded = false
+    fileprivate var next: UnsafeMutablePointer<SpanRecord>?
+
+    /// Room for the attributes of a usual span.
+    private static let usualBytes = 512
+    /// What a recycled record keeps: one large span does not hold memory for ever.
+    private static let keptBytes = 4 * 1024
+
+    static let attributeTag: UInt8 = 9 << 3 | 2
+
+    fileprivate mutating func reset() {
+        name = ""
+        status = .unset
+        body.removeAll()
+        body.shrink(to: Self.keptBytes)
+        seenKeys = 0
+        fingerprints = SIMD16()
+        attributeCount = 0
+        eventCount = 0
+        linkCount = 0
+        droppedAttributes = 0
+        droppedEvents = 0
+        droppedLinks = 0
+        endWallNanoseconds = 0
+        isEnded = false
+    }
+
+    // MARK: Attributes
+
+    /// Whether an attribute may be appended; one of the same key has been taken away.
+    @inline(__always)
+    private mutating func admits(_ key: AttributeKey, _ limits: SpanLimits) -> Bool {
+        let bit: UInt64 = 1 << UInt64(key.fingerprint & 63)
+        if seenKeys & bit != 0, attributeCount > Self.fingerprintCount || hasFingerprint(key),
+            removeAttribute(key.name)
+        {
+            // The new value takes the place of the old one, whose fingerprint is there already.
+            return true
+        }
+        guard attributeCount < limits.attributes else {
+            droppedAttributes &+= 1
+            return false
+        }
+        seenKeys |= bit
+        if attributeCount < Self.fingerprintCount { fingerprints[attributeCount] = key.fingerprint }
+        attributeCount &+= 1
+        return true
+    }
+
+    private static let fingerprintCount = 16
+
+    @inline(__always)
+    private func hasFingerprint(_ key: AttributeKey) -> Bool {
+        any(fingerprints .== SIMD16(repeating: key.fingerprint))
+    }
+
+    mutating func set(_ key: AttributeKey, text: String, _ limits: SpanLimits) {
+        guard admits(key, limits) else { return }
+        body.appendAttribute(9, key.name, text: key.isSensitive ? Redaction.text : limits.limited(text))
+    }
+
+    mutating func set(_ key: AttributeKey, _ value: AttributeValue, _ limits: SpanLimits) {
+        if case .string(let text) = value { return set(key, text: text, limits) }
+        guard admits(key, limits) else { return }
+        body.appendAttribute(9, key, limits.limited(value))
+    }
+
+    /// Takes an attribute away.
+    /// - Returns: false when there is none: two keys may share a fingerprint.
+    @inline(never)
+    private mutating func removeAttribute(_ name: String) -> Bool {
+        var name = name
+        let found: Range<Int>? = name.withUTF8 { name in
+            var offset = 0
+            while offset < body.count {
+                let start = offset
+                let tag = body.base[offset]
+                offset += 1
+                let length = varint(&offset)
+                let end = offset + length
+                if tag == Self.attributeTag {
+                    offset += 1  // the tag of the key
+                    if varint(&offset) == name.count,
+                        name.elementsEqual(UnsafeBufferPointer(start: body.base + offset, count: name.count))
+                    {
+                        return start..<end
+                    }
+                }
+                offset = end
+            }
+            return nil
+        }
+        guard let found else { return false }
+        let rest = body.count - found.upperBound
+        UnsafeMutableRawPointer(body.base + found.lowerBound).copyMemory(
+            from: body.base + found.upperBound, byteCount: rest)
+        body.count = found.lowerBound + rest
+        return true
+    }
+
+    /// A varint that this record wrote.
+    private func varint(_ offset: inout Int) -> Int {
+        var result = 0
+        var shift = 0
+        while true {
+            let byte = body.base[offset]
+            offset += 1
+            result |= Int(byte & 0x7F) << shift
+            if byte & 0x80 == 0 { return result }
+            shift += 7
+        }
+    }
+
+    // MARK: Events and links
+
+    mutating func addEvent(
+        _ name: String, _ attributes: [Attribute], wallNanoseconds: UInt64, _ limits: SpanLimits
+    ) {
+        guard eventCount < limits.events else {
+            droppedEvents += 1
+            return
+        }
+        eventCount += 1
+        body.appendMessage(11, expectedLengthBytes: 1) {
+            $0.appendField(1, fixed64: wallNanoseconds)
+            $0.appendField(2, limits.limited(name))
+            $0.append(attributes, field: 3, droppedField: 4, limit: limits.eventAttributes, limits)
+        }
+    }
+
+    mutating func addLink(_ link: SpanLink, _ limits: SpanLimits) {
+        guard linkCount < limits.links else {
+            droppedLinks += 1
+            return
+        }
+        linkCount += 1
+        body.appendMessage(13, expectedLengthBytes: 1) {
+            $0.appendField(1, traceID: link.context.traceID)
+            $0.appendField(2, spanID: link.context.spanID)
+            if !link.context.traceState.isEmpty { $0.appendField(3, link.context.traceState) }
+            $0.append(link.attributes, field: 4, droppedField: 5, limit: limits.linkAttributes, limits)
+            $0.appendField(6, fixed32: link.context.otlpFlags(isRemote: link.context.isRemote))
+        }
+    }
+}
+
+extension ByteBuffer {
+    /// The attributes of an event or a link, and how many were too many.
+    fileprivate mutating func append(
+        _ attributes: [Attribute], field: Int, droppedField: Int, limit: Int, _ limits: SpanLimits
+    ) {
+        for attribute in attributes.prefix(limit) {
+            appendAttribute(field, attribute.key, limits.limited(attribute.value))
+        }
+        if attributes.count > limit { appendField(droppedField, varint: UInt64(attributes.count - limit)) }
+    }
+}
+
+extension SpanContext {
+    /// Bits 0–7 are the W3C trace flags, bit 8 says that bit 9 (the other span is remote) is known.
+    @inline(__always)
+    func otlpFlags(isRemote: Bool?) -> UInt32 {
+        var flags: UInt32 = (isSampled ? 1 : 0) | (isRandom ? 2 : 0)
+        if let isRemote { flags |= isRemote ? 0x300 : 0x100 }
+        return flags
+    }
+}
+
+/// The records that a thread keeps for its next spans.
+struct SpanRecordPool: ~Copyable {
+    private var first: UnsafeMutablePointer<SpanRecord>?
+    private var count = 0
+
+    /// Records that a thread keeps; spans that are alive at once beyond it allocate theirs.
+    private static let maxKept = 256
+
+    init() {}
+
+    deinit {
+        var record = first
+        while let current = record {
+            record = current.pointee.next
+            current.deinitialize(count: 1)
+            current.deallocate()
+        }
+    }
+
+    mutating func take() -> UnsafeMutablePointer<SpanRecord> {
+        if let record = first {
+            first = record.pointee.next
+            count &-= 1
+            return record
+        }
+        let record = UnsafeMutablePointer<SpanRecord>.allocate(capacity: 1)
+        record.initialize(to: SpanRecord())
+        return record
+    }
+
+    mutating func give(_ record: UnsafeMutablePointer<SpanRecord>) {
+        guard count < Self.maxKept else {
+            record.deinitialize(count: 1)
+            record.deallocate()
+            return
+        }
+        record.pointee.reset()
+        record.pointee.next = first
+        first = record
+        count &+= 1
+    }
+}
