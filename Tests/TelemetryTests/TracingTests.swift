@@ -96,6 +96,38 @@ extension AttributeKey {
         }
     }
 
+    /// However often and in whatever order keys are set again, each is there once, with its last value.
+    @Test func everyKeyIsThereOnceWithItsLastValue() {
+        let capture = TelemetryCapture()
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<200 {
+            let span = capture.telemetry.tracer.startSpan("many")
+            var expected: [String: AttributeValue] = [:]
+            for step in 0..<Int.random(in: 1...120, using: &random) {
+                let key = "key\(Int.random(in: 0..<40, using: &random))"
+                let value: AttributeValue =
+                    step % 3 == 0 ? .int(step) : .string(String(repeating: "v", count: step * 3))
+                span.set(AttributeKey(key), value)
+                expected[key] = value
+            }
+            span.end()
+            #expect(span.attributes.count == expected.count)
+            #expect(Dictionary(uniqueKeysWithValues: span.attributes.map { ($0.key.name, $0.value) }) == expected)
+        }
+    }
+
+    @Test func spansThatAreNeverEndedAreNotAlive() {
+        let capture = TelemetryCapture()
+        let ended = capture.telemetry.tracer.startSpan("ended")
+        do { _ = capture.telemetry.tracer.startSpan("forgotten") }
+        let open = capture.telemetry.tracer.startSpan("open")
+        #expect(capture.value("otel_sdk_span_live") == 2)
+        ended.end()
+        #expect(capture.value("otel_sdk_span_live") == 1)
+        open.end()
+        #expect(capture.value("otel_sdk_span_live") == 0)
+    }
+
     @Test func okStatusIsFinal() {
         let capture = TelemetryCapture()
         let span = capture.telemetry.tracer.startSpan("status")
