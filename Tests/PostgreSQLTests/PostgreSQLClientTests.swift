@@ -179,7 +179,7 @@ private final class Tally: Sendable {
             let task = Task { try await client.query("SELECT pg_sleep", "SELECT pg_sleep(4)") }
             try await Task.sleep(nanoseconds: 100_000_000)
             task.cancel()
-            await #expect(throws: (any Error).self) { try await task.value }
+            await #expect(throws: CancellationError.self) { try await task.value }
             let one = try await client.query("SELECT one", "SELECT 1 AS x").first?.get("x", as: Int.self)
             #expect(one == 1)
         }

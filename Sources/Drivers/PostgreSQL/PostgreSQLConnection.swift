@@ -1,6 +1,7 @@
 internal import CLibPQ
 internal import EventLoop
 internal import Glibc
+internal import Telemetry
 
 /// One connection to the server, driven without blocking on one event loop; one statement at a time.
 ///
@@ -11,7 +12,14 @@ final class PostgreSQLConnection: @unchecked Sendable {
     private var watcher: FileDescriptorWatcher?
     private var connecting: CheckedContinuation<Void, any Error>?
     private var running: CheckedContinuation<ResultHandle?, any Error>?
-    private var timer: LoopTimer?
+    /// Time-out of what is under way.
+    private let alarm: LoopAlarm
+    /// The running statement's time was up, and the server was told.
+    private var isOverdue = false
+    /// A request to cancel the running statement is on its way.
+    private var isCancelling = false
+    /// The running statement ended while its cancellation was still on its way.
+    private var isFinished = false
     private var collected: OpaquePointer?
     /// Statement text to the name that it was prepared under.
     private var prepared: [String: String] = [:]
@@ -26,6 +34,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
     private init(loop: EventLoop, handle: OpaquePointer) {
         self.loop = loop
         self.handle = handle
+        alarm = LoopAlarm(loop: loop)
+        alarm.action = { [weak self] in self?.expired() }
     }
 
     deinit {
@@ -72,9 +82,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     private func finishConnecting(timeoutMilliseconds: Int) async throws {
         try await withCheckedThrowingContinuation { continuation in
             connecting = continuation
-            timer = loop.schedule(afterMilliseconds: UInt64(timeoutMilliseconds)) { [weak self] in
-                self?.endConnecting(.connection("no answer after \(timeoutMilliseconds) ms"))
-            }
+            alarm.set(afterMilliseconds: UInt64(timeoutMilliseconds))
             watchSocket([.writable])
         }
         guard let handle else { throw PostgreSQLError.connection("closed") }
@@ -97,8 +105,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     private func endConnecting(_ error: PostgreSQLError?) {
         guard let connecting else { return }
         self.connecting = nil
-        timer?.cancel()
-        timer = nil
+        alarm.clear()
         if let error {
             close()
             connecting.resume(throwing: error)
@@ -131,17 +138,31 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
     /// Runs a prepared statement, preparing it on its first use.
     func run(_ sql: SQL, timeoutMilliseconds: Int) async throws -> PostgreSQLResult {
-        let name = try await prepare(sql.text, timeoutMilliseconds: timeoutMilliseconds)
-        let result = try await perform(timeoutMilliseconds: timeoutMilliseconds) { handle in
-            Self.sendPrepared(handle, name, sql.parameters)
+        let parameters = try BoundParameters(sql.parameters)
+        do {
+            return try await run(sql.text, parameters, timeoutMilliseconds: timeoutMilliseconds)
+        } catch let error as PostgreSQLError where error.isStaleStatement {
+            // A migration changed a table behind the plan. Nothing ran, so outside a transaction it may run again.
+            prepared[sql.text] = nil
+            guard let handle, PQtransactionStatus(handle) == PQTRANS_IDLE else { throw error }
+            return try await run(sql.text, parameters, timeoutMilliseconds: timeoutMilliseconds)
         }
+    }
+
+    private func run(_ text: String, _ parameters: BoundParameters, timeoutMilliseconds: Int) async throws
+        -> PostgreSQLResult
+    {
+        let name = try await prepare(text, timeoutMilliseconds: timeoutMilliseconds)
+        let result = try await perform(timeoutMilliseconds: timeoutMilliseconds) { parameters.send($0, name) }
         guard let result else { throw PostgreSQLError.connection("the server sent no result") }
         return PostgreSQLResult(result)
     }
 
     /// Runs a script of several statements without parameters (simple protocol).
-    func script(_ text: String, timeoutMilliseconds: Int) async throws {
-        _ = try await perform(timeoutMilliseconds: timeoutMilliseconds) { PQsendQuery($0, text) }
+    func script(_ text: String, timeoutMilliseconds: Int, heedsDeadline: Bool = true) async throws {
+        _ = try await perform(timeoutMilliseconds: timeoutMilliseconds, heedsDeadline: heedsDeadline) {
+            PQsendQuery($0, text)
+        }
     }
 
     private func prepare(_ text: String, timeoutMilliseconds: Int) async throws -> String {
@@ -158,70 +179,76 @@ final class PostgreSQLConnection: @unchecked Sendable {
         return name
     }
 
-    private static func sendPrepared(_ handle: OpaquePointer, _ name: String, _ parameters: [PostgreSQLParameter])
-        -> Int32
-    {
-        if parameters.isEmpty { return PQsendQueryPrepared(handle, name, 0, nil, nil, nil, 0) }
-        // All texts in one buffer, each ended by a zero byte; a zero inside a value ends it, as libpq would see it.
-        var bytes: [CChar] = []
-        var offsets: [Int] = []
-        for parameter in parameters {
-            guard let text = parameter.text else {
-                offsets.append(-1)
-                continue
-            }
-            offsets.append(bytes.count)
-            bytes.append(contentsOf: text.utf8.lazy.map { CChar(bitPattern: $0) })
-            bytes.append(0)
-        }
-        return bytes.withUnsafeBufferPointer { buffer in
-            let pointers = offsets.map { offset -> UnsafePointer<CChar>? in
-                offset < 0 ? nil : buffer.baseAddress.map { $0 + offset }
-            }
-            return pointers.withUnsafeBufferPointer {
-                PQsendQueryPrepared(handle, name, Int32(parameters.count), $0.baseAddress, nil, nil, 0)
-            }
-        }
-    }
-
+    /// Sends a statement and waits for its end; cancels it when the task is cancelled or its time is up.
+    /// - Parameter heedsDeadline: whether the request's deadline may end it sooner than its own time-out.
     private func perform(
-        timeoutMilliseconds: Int, _ send: (OpaquePointer) -> Int32
+        timeoutMilliseconds: Int, heedsDeadline: Bool = true, _ send: (OpaquePointer) -> Int32
     ) async throws -> ResultHandle? {
         loop.preconditionInLoop()
         try Task.checkCancellation()
         guard let handle else { throw PostgreSQLError.connection("the connection is closed") }
         precondition(running == nil, "a PostgreSQL connection runs one statement at a time")
+        let limit = heedsDeadline ? try Self.timeLeft(atMost: timeoutMilliseconds) : UInt64(timeoutMilliseconds)
+        let isBoundByDeadline = limit < timeoutMilliseconds
         guard send(handle) == 1 else {
             let error = failure()
             close()
             throw error
         }
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                running = continuation
-                // The server has its own time-out; this one is for a server that says nothing at all.
-                timer = loop.schedule(afterMilliseconds: UInt64(timeoutMilliseconds) + Self.graceMilliseconds) {
-                    [weak self] in self?.breakDown(.connection("the server does not answer"))
+        do {
+            return try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { continuation in
+                    running = continuation
+                    isOverdue = false
+                    alarm.set(afterMilliseconds: limit)
+                    flush()
                 }
-                flush()
+            } onCancel: {
+                loop.execute { self.cancelRunning() }
             }
-        } onCancel: {
-            loop.execute { self.cancelRunning() }
+        } catch PostgreSQLError.server("57014", _, _) where Task.isCancelled || isBoundByDeadline {
+            if Task.isCancelled { throw CancellationError() }
+            throw PostgreSQLError.deadlineExceeded
         }
     }
 
+    /// Milliseconds that the statement may take, in view of the deadline of the request that it serves.
+    private static func timeLeft(atMost milliseconds: Int) throws(PostgreSQLError) -> UInt64 {
+        guard let deadline = TelemetryContext.current.deadline else { return UInt64(milliseconds) }
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        guard deadline > now else { throw .deadlineExceeded }
+        return min(UInt64(milliseconds), (deadline - now) / 1_000_000 + 1)
+    }
+
+    /// How long a server that was told to cancel may take to say so.
     private static let graceMilliseconds: UInt64 = 2_000
 
+    /// The statement's time is up: the server is told; if it says nothing at all, the connection is given up.
+    private func expired() {
+        if connecting != nil { return endConnecting(.connection("no answer in time")) }
+        guard running != nil else { return }
+        if isOverdue { return breakDown(.connection("the server does not answer")) }
+        isOverdue = true
+        cancelRunning()
+        alarm.set(afterMilliseconds: Self.graceMilliseconds)
+    }
+
     private func cancelRunning() {
-        guard running != nil, let handle, let cancel = PQgetCancel(handle) else { return }
+        guard running != nil, !isCancelling, let handle, let cancel = PQgetCancel(handle) else { return }
         // PQcancel opens a connection of its own and blocks on it.
         nonisolated(unsafe) let unsafeCancel = cancel
-        let accepted = Self.cancellers.submit {
+        isCancelling = Self.cancellers.submit { [self] in
             var message = [CChar](repeating: 0, count: 256)
             PQcancel(unsafeCancel, &message, Int32(message.count))
             PQfreeCancel(unsafeCancel)
+            loop.execute { self.cancelDelivered() }
         }
-        if !accepted { PQfreeCancel(cancel) }
+        if !isCancelling { PQfreeCancel(cancel) }
+    }
+
+    private func cancelDelivered() {
+        isCancelling = false
+        if isFinished { complete() }
     }
 
     private func flush() {
@@ -247,6 +274,11 @@ final class PostgreSQLConnection: @unchecked Sendable {
         guard running != nil else { return }
         while PQisBusy(handle) == 0 {
             guard let result = PQgetResult(handle) else { return complete() }
+            if Self.isCopy(result) {
+                // Its data would have to be read or written first: without that, PQgetResult says the same for ever.
+                PQclear(result)
+                return breakDown(.connection("COPY is not offered by this client"))
+            }
             // The first failure counts, otherwise the last result.
             if let kept = collected, Self.isFailure(kept) {
                 PQclear(result)
@@ -262,11 +294,21 @@ final class PostgreSQLConnection: @unchecked Sendable {
         return status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE
     }
 
+    private static func isCopy(_ result: OpaquePointer) -> Bool {
+        let status = PQresultStatus(result)
+        return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH
+    }
+
     private func complete() {
         guard let running else { return }
+        // A cancellation that is still under way would hit the next statement of this connection.
+        guard !isCancelling else {
+            isFinished = true
+            return
+        }
+        isFinished = false
         self.running = nil
-        timer?.cancel()
-        timer = nil
+        alarm.clear()
         let result = collected
         collected = nil
         guard let result else { return running.resume(returning: nil) }
@@ -278,10 +320,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
         if code.isEmpty || code.hasPrefix("57P") || code.hasPrefix("08") {
             close()
             running.resume(throwing: PostgreSQLError.connection(message.isEmpty ? "the connection broke" : message))
-        } else if code == "57014", Task.isCancelled {
-            running.resume(throwing: CancellationError())
         } else {
-            running.resume(throwing: PostgreSQLError.server(code: code, message: message, constraint: constraint))
+            running.resume(throwing: PostgreSQLError.refused(code: code, message: message, constraint: constraint))
         }
     }
 
@@ -298,8 +338,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
     private func breakDown(_ error: PostgreSQLError) {
         close()
-        timer?.cancel()
-        timer = nil
+        alarm.clear()
+        isFinished = false
         if let running {
             self.running = nil
             running.resume(throwing: error)
@@ -311,6 +351,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     func close() {
         watcher?.close()
         watcher = nil
+        alarm.close()
         guard let handle else { return }
         self.handle = nil
         PQfinish(handle)

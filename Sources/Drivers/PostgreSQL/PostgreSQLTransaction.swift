@@ -63,7 +63,7 @@ package final class PostgreSQLTransaction: Sendable {
         let connection = connection
         let timeout = timeoutMilliseconds
         let isClean = await Task(executorPreference: connection.loop) {
-            (try? await connection.script("ROLLBACK", timeoutMilliseconds: timeout)) != nil
+            (try? await connection.script("ROLLBACK", timeoutMilliseconds: timeout, heedsDeadline: false)) != nil
         }.value
         if !isClean { connection.close() }
     }

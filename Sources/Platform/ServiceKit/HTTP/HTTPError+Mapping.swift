@@ -42,6 +42,9 @@ extension HTTPError {
                 return unavailable("the database is too busy: try again in a moment")
             }
             return HTTPError(.internalServerError, "internal", "the database refused a statement of ours")
+        case .invalidParameter(let what): return HTTPError(.badRequest, "invalid_text", what)
+        case .deadlineExceeded:
+            return HTTPError(.gatewayTimeout, "deadline_exceeded", "the request took longer than it may: try again")
         case .decoding:
             return HTTPError(.internalServerError, "internal", "the database holds something unexpected")
         }

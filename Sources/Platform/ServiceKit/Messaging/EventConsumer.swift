@@ -100,7 +100,7 @@ extension PostgreSQLError {
     fileprivate var isOutage: Bool {
         switch self {
         case .connection, .poolTimeout, .shutDown: true
-        case .server, .decoding: false
+        case .server, .invalidParameter, .deadlineExceeded, .decoding: false
         }
     }
 }
