@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Attributes as OTLP `KeyValue` messages. Their lengths are computed beforehand: attributes are most of a request.
 extension ByteBuffer {
     /// Appends an attribute; a value under a sensitive name is replaced.
@@ -46,17 +48,61 @@ extension ByteBuffer {
         let length =
             2 &+ ByteBuffer.varintLength(UInt64(key.count)) &+ key.count
             &+ ByteBuffer.varintLength(UInt64(valueLength)) &+ valueLength
-        reserve(length &+ 12)
-        append(tag)
-        appendVarint(UInt64(length))
-        append(0x0A)
-        appendVarint(UInt64(key.count))
-        if let address = key.baseAddress { append(address, count: key.count) }
-        append(0x12)
-        appendVarint(UInt64(valueLength))
-        append(0x0A)
-        appendVarint(UInt64(text.count))
-        if let address = text.baseAddress { append(address, count: text.count) }
+        reserve(length &+ Self.maxHeadBytes)
+        // Room for all of it: nothing is checked from here on.
+        var at = base + count
+        at.pointee = tag
+        at = Self.writeVarint(length, at + 1)
+        at.pointee = 0x0A
+        at = Self.writeVarint(key.count, at + 1)
+        if let address = key.baseAddress { memcpy(at, address, key.count) }
+        at += key.count
+        at.pointee = 0x12
+        at = Self.writeVarint(valueLength, at + 1)
+        at.pointee = 0x0A
+        at = Self.writeVarint(text.count, at + 1)
+        if let address = text.baseAddress { memcpy(at, address, text.count) }
+        count = (at + text.count) - base
+    }
+
+    /// The tag of a field below 16 and a length.
+    private static let maxHeadBytes = 12
+
+    @inline(__always)
+    static func writeVarint(_ value: Int, _ target: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+        var (rest, target) = (value, target)
+        while rest >= 0x80 {
+            target.pointee = UInt8(truncatingIfNeeded: rest) | 0x80
+            target += 1
+            rest >>= 7
+        }
+        target.pointee = UInt8(truncatingIfNeeded: rest)
+        return target + 1
+    }
+
+    /// Appends an integer attribute.
+    @inline(__always)
+    package mutating func appendAttribute(_ field: Int, _ key: String, integer: Int) {
+        var key = key
+        key.withUTF8 { appendInteger(UInt8(truncatingIfNeeded: field << 3 | 2), $0, UInt64(bitPattern: Int64(integer))) }
+    }
+
+    private mutating func appendInteger(_ tag: UInt8, _ key: UnsafeBufferPointer<UInt8>, _ bits: UInt64) {
+        let valueLength = 1 &+ ByteBuffer.varintLength(bits)
+        let length = 3 &+ ByteBuffer.varintLength(UInt64(key.count)) &+ key.count &+ valueLength
+        reserve(length &+ Self.maxHeadBytes)
+        var at = base + count
+        at.pointee = tag
+        at = Self.writeVarint(length, at + 1)
+        at.pointee = 0x0A
+        at = Self.writeVarint(key.count, at + 1)
+        if let address = key.baseAddress { memcpy(at, address, key.count) }
+        at += key.count
+        at.pointee = 0x12
+        (at + 1).pointee = UInt8(truncatingIfNeeded: valueLength)
+        (at + 2).pointee = 0x18
+        count = (at + 3) - base
+        appendVarint(bits)
     }
 
     /// The bytes of an `AnyValue` message without its own head.

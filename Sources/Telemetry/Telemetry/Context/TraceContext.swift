@@ -51,6 +51,8 @@ package struct SpanContext: Sendable {
     package var isRandom: Bool
     /// Whether the span lives in another process; not part of its identity.
     package var isRemote: Bool
+    /// Whether the span is recorded in this process; not part of its identity, and never told to anybody.
+    package var isRecording = false
     /// The `tracestate` header, already validated; empty when there is none.
     package var traceState: String
 

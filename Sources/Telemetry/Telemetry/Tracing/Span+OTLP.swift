@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// A span as OTLP puts it on the wire, and read back from there.
 extension Span {
     /// Appends field 2 of a `ScopeSpans` message (OTLP 1.11): the whole span. Nothing for a span that records nothing.
@@ -15,33 +17,37 @@ extension Span {
             length &+= Self.countLength(record.pointee.droppedAttributes)
             length &+= Self.countLength(record.pointee.droppedEvents)
             length &+= Self.countLength(record.pointee.droppedLinks)
+            // Room for all of it: the fixed fields are written without a check.
             buffer.reserve(length &+ 12)
-            buffer.append(2 << 3 | 2)
-            buffer.appendVarint(UInt64(length))
-            let end = buffer.count &+ length
-            buffer.append(0x0A)
-            buffer.append(16)
-            buffer.appendBigEndian(context.traceID.high)
-            buffer.appendBigEndian(context.traceID.low)
-            buffer.append(0x12)
-            buffer.append(8)
-            buffer.appendBigEndian(context.spanID.value)
-            if traceState > 0 { buffer.appendField(3, context.traceState) }
+            var at = buffer.base + buffer.count
+            at.pointee = 2 << 3 | 2
+            at = ByteBuffer.writeVarint(length, at + 1)
+            let end = (at + length) - buffer.base
+            at.pointee = 0x0A
+            (at + 1).pointee = 16
+            at = Self.write(context.traceID.high.bigEndian, at + 2)
+            at = Self.write(context.traceID.low.bigEndian, at)
+            at.pointee = 0x12
+            (at + 1).pointee = 8
+            at = Self.write(context.spanID.value.bigEndian, at + 2)
             if let parent {
-                buffer.append(0x22)
-                buffer.append(8)
-                buffer.appendBigEndian(parent.spanID.value)
+                at.pointee = 0x22
+                (at + 1).pointee = 8
+                at = Self.write(parent.spanID.value.bigEndian, at + 2)
             }
-            buffer.append(0x2A)
-            buffer.appendVarint(UInt64(name.count))
-            if let address = name.baseAddress { buffer.append(address, count: name.count) }
-            buffer.append(0x30)
-            buffer.append(UInt8(truncatingIfNeeded: kind.rawValue))
-            buffer.append(0x39)
-            buffer.appendLittleEndian(startWallNanoseconds)
-            buffer.append(0x41)
-            buffer.appendLittleEndian(record.pointee.endWallNanoseconds)
-            buffer.append(record.pointee.body.base, count: record.pointee.body.count)
+            at.pointee = 0x2A
+            at = ByteBuffer.writeVarint(name.count, at + 1)
+            if let address = name.baseAddress { memcpy(at, address, name.count) }
+            at += name.count
+            at.pointee = 0x30
+            (at + 1).pointee = UInt8(truncatingIfNeeded: kind.rawValue)
+            (at + 2).pointee = 0x39
+            at = Self.write(startWallNanoseconds.littleEndian, at + 3)
+            at.pointee = 0x41
+            at = Self.write(record.pointee.endWallNanoseconds.littleEndian, at + 1)
+            memcpy(at, record.pointee.body.base, record.pointee.body.count)
+            buffer.count = (at + record.pointee.body.count) - buffer.base
+            if traceState > 0 { buffer.appendField(3, context.traceState) }
             Self.append(record.pointee.droppedAttributes, field: 10, to: &buffer)
             Self.append(record.pointee.droppedEvents, field: 12, to: &buffer)
             Self.append(record.pointee.droppedLinks, field: 14, to: &buffer)
@@ -51,6 +57,12 @@ extension Span {
             buffer.appendLittleEndian(context.otlpFlags(isRemote: parent?.isRemote))
             assert(buffer.count == end, "the length of a span was computed wrongly")
         }
+    }
+
+    @inline(__always)
+    private static func write(_ word: UInt64, _ target: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
+        UnsafeMutableRawPointer(target).storeBytes(of: word, as: UInt64.self)
+        return target + 8
     }
 
     /// A length-delimited field with a tag of one byte.

@@ -81,7 +81,7 @@ package final class Span: @unchecked Sendable {
     /// Sets an attribute; a key that is there already gets the new value.
     package func set(_ key: AttributeKey, _ value: String) { open?.pointee.set(key, text: value, tracer.limits) }
     /// Sets an attribute; a key that is there already gets the new value.
-    package func set(_ key: AttributeKey, _ value: Int) { open?.pointee.set(key, .int(value), tracer.limits) }
+    package func set(_ key: AttributeKey, _ value: Int) { open?.pointee.set(key, integer: value, tracer.limits) }
 
     /// Gives the span another name, as soon as a better one is known (the route of a request).
     package func updateName(_ name: String) { open?.pointee.name = tracer.limits.limited(name) }

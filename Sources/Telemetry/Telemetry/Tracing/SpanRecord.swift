@@ -7,10 +7,8 @@ struct SpanRecord: ~Copyable {
     var status = SpanStatus.unset
     /// Fields 9 (attributes), 11 (events) and 13 (links) of an OTLP `Span`, in the order in which they came.
     var body = ByteBuffer(capacity: SpanRecord.usualBytes)
-    /// A bit for each attribute's fingerprint: a key whose bit is clear has not been set yet.
+    /// Two bits for each attribute (a Bloom filter): a key one of whose bits is clear has not been set yet.
     private var seenKeys: UInt64 = 0
-    /// The fingerprints of the first attributes: a key that is not among them has not been set yet.
-    private var fingerprints = SIMD16<UInt32>()
     var attributeCount = 0
     var eventCount = 0
     var linkCount = 0
@@ -34,7 +32,6 @@ struct SpanRecord: ~Copyable {
         body.removeAll()
         body.shrink(to: Self.keptBytes)
         seenKeys = 0
-        fingerprints = SIMD16()
         attributeCount = 0
         eventCount = 0
         linkCount = 0
@@ -50,28 +47,16 @@ struct SpanRecord: ~Copyable {
     /// Whether an attribute may be appended; one of the same key has been taken away.
     @inline(__always)
     private mutating func admits(_ key: AttributeKey, _ limits: SpanLimits) -> Bool {
-        let bit: UInt64 = 1 << UInt64(key.fingerprint & 63)
-        if seenKeys & bit != 0, attributeCount > Self.fingerprintCount || hasFingerprint(key),
-            removeAttribute(key.name)
-        {
-            // The new value takes the place of the old one, whose fingerprint is there already.
-            return true
-        }
+        let bits: UInt64 = 1 << UInt64(key.fingerprint & 63) | 1 << UInt64(key.fingerprint >> 6 & 63)
+        // The new value takes the place of the old one.
+        if seenKeys & bits == bits, removeAttribute(key.name) { return true }
         guard attributeCount < limits.attributes else {
             droppedAttributes &+= 1
             return false
         }
-        seenKeys |= bit
-        if attributeCount < Self.fingerprintCount { fingerprints[attributeCount] = key.fingerprint }
+        seenKeys |= bits
         attributeCount &+= 1
         return true
-    }
-
-    private static let fingerprintCount = 16
-
-    @inline(__always)
-    private func hasFingerprint(_ key: AttributeKey) -> Bool {
-        any(fingerprints .== SIMD16(repeating: key.fingerprint))
     }
 
     mutating func set(_ key: AttributeKey, text: String, _ limits: SpanLimits) {
@@ -79,14 +64,24 @@ struct SpanRecord: ~Copyable {
         body.appendAttribute(9, key.name, text: key.isSensitive ? Redaction.text : limits.limited(text))
     }
 
+    mutating func set(_ key: AttributeKey, integer: Int, _ limits: SpanLimits) {
+        guard !key.isSensitive else { return set(key, text: Redaction.text, limits) }
+        guard admits(key, limits) else { return }
+        body.appendAttribute(9, key.name, integer: integer)
+    }
+
     mutating func set(_ key: AttributeKey, _ value: AttributeValue, _ limits: SpanLimits) {
-        if case .string(let text) = value { return set(key, text: text, limits) }
+        switch value {
+        case .string(let text): return set(key, text: text, limits)
+        case .int(let number): return set(key, integer: number, limits)
+        default: break
+        }
         guard admits(key, limits) else { return }
         body.appendAttribute(9, key, limits.limited(value))
     }
 
     /// Takes an attribute away.
-    /// - Returns: false when there is none: two keys may share a fingerprint.
+    /// - Returns: false when there is none: the bits were those of other keys.
     @inline(never)
     private mutating func removeAttribute(_ name: String) -> Bool {
         var name = name

@@ -71,9 +71,11 @@ package final class Tracer: Sendable {
             record = state.pointee.spanRecords.take()
             live.add(1, toCell: 0)
         }
-        let context = SpanContext(
+        // A trace identifier of our own is random in all its bits (W3C Trace Context level 2).
+        var context = SpanContext(
             traceID: traceID, spanID: spanID, isSampled: decision == .recordAndSample,
-            traceState: parentSpan?.traceState ?? "", isRandom: parentSpan?.isRandom ?? false)
+            traceState: parentSpan?.traceState ?? "", isRandom: parentSpan?.isRandom ?? true)
+        context.isRecording = record != nil
         return Span(
             name: name, kind: kind, context: context, parent: parentSpan, links: links,
             record: record, tracer: self)

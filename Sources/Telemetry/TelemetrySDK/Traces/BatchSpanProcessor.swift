@@ -123,13 +123,13 @@ package final class BatchSpanProcessor: SpanSink {
             queue.spare = nil
             queue.open = chunk
         }
-        let before = chunk.bytes.count
+        let before = chunk.byteCount
         guard chunk.append(span, resource: number(of: span.resource, &queue), limit: Self.maxSpanBytes) else {
             return .tooLarge
         }
         queue.count &+= 1
-        queue.byteCount &+= chunk.bytes.count &- before
-        if chunk.spanCount >= configuration.maxExportBatchSize || chunk.bytes.count >= Self.chunkBytes {
+        queue.byteCount &+= chunk.byteCount &- before
+        if chunk.spanCount >= configuration.maxExportBatchSize || chunk.byteCount >= Self.chunkBytes {
             queue.sealed.append(chunk)
             queue.open = nil
         }
@@ -167,11 +167,11 @@ package final class BatchSpanProcessor: SpanSink {
                     guard
                         batch.isEmpty
                             || batch.count + chunk.spanCount <= configuration.maxExportBatchSize
-                                && batch.byteCount + chunk.bytes.count <= Self.maxBatchBytes
+                                && batch.byteCount + chunk.byteCount <= Self.maxBatchBytes
                     else { return }
                     if queue.sealed.isEmpty { queue.open = nil } else { queue.sealed.removeFirst() }
                     queue.count -= chunk.spanCount
-                    queue.byteCount -= chunk.bytes.count
+                    queue.byteCount -= chunk.byteCount
                     batch.append(chunk)
                 }
             }
@@ -182,8 +182,7 @@ package final class BatchSpanProcessor: SpanSink {
     /// Gives the memory of a batch back, once it is encoded.
     package func recycle(_ batch: SpanBatch) {
         for chunk in batch.chunks {
-            chunk.removeAll()
-            chunk.bytes.shrink(to: Self.chunkBytes)
+            chunk.removeAll(keeping: Self.chunkBytes)
             shards[chunk.queue].queue.withLock { queue in
                 if queue.spare == nil { queue.spare = chunk }
             }
