@@ -3,10 +3,11 @@
 To add a row: the same name in `Benchmarks/Telemetry/…Rows.swift`, in a `.go` file of `peers/go/telemetry`, and here.
 """
 
+import statistics
 import subprocess
 
 from . import builds
-from .comparison import Ratio, alternate, outcome
+from .comparison import Ratio, alternate, outcome, result
 from .machine import SERVER_CORE, LOAD_CORE, Unsuitable
 
 # Name, what the peer is, cores that it runs on, bound of the ratio.
@@ -15,9 +16,12 @@ ROWS = [
     ("counter-two-threads", "counter increment, two threads : client_golang", 2, 0.25),
     ("histogram", "histogram observation : client_golang", 1, 0.5),
     ("lookup", "label lookup and increment : client_golang", 1, 0.5),
+    ("span", "span with four attributes, encoded : Go SDK's start and end", 1, 0.25),
     ("scrape", "scrape of 10,000 series : client_golang", 1, 0.4),
     ("scrape-openmetrics", "the same in OpenMetrics : client_golang", 1, 0.4),
 ]
+# What has no peer: name, what it is, thousands of operations a second on one core at least.
+RATES = [("otlp", "OTLP encoding and gzip of spans, thousands a second", 300)]
 TIMEOUT_SECONDS = 120
 NOTES = [
     "One operation in a loop, the process pinned to one core (two for two threads); CPU time of the process, background "
@@ -38,10 +42,16 @@ def measure(case, options, folder, say):
             subjects, options.rounds, lambda _, program: one(program, row, cores, milliseconds), say, figure="ns")
         for into, figures in zip(rounds, taken):
             into.update(figures)
+    rates = [
+        [1e6 / one(programs["vitrine"], row, 1, milliseconds)["ns"] for _ in range(options.rounds)] for row, _, _ in RATES
+    ]
     ratios = [
         Ratio(title, f"{row}, vitrine", f"{row}, go", figure="ns", at_most=bound) for row, title, _, bound in ROWS
     ]
-    return outcome(case, rounds, ratios, NOTES)
+    told = outcome(case, rounds, ratios, NOTES)
+    for (_, title, bound), values in zip(RATES, rates):
+        told["ratios"].append(result(title, statistics.median(values), values, at_least=bound, unit="k/s"))
+    return told
 
 
 def one(program, row, cores, milliseconds):

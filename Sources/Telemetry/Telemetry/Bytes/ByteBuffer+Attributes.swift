@@ -84,7 +84,9 @@ extension ByteBuffer {
     @inline(__always)
     package mutating func appendAttribute(_ field: Int, _ key: String, integer: Int) {
         var key = key
-        key.withUTF8 { appendInteger(UInt8(truncatingIfNeeded: field << 3 | 2), $0, UInt64(bitPattern: Int64(integer))) }
+        key.withUTF8 {
+            appendInteger(UInt8(truncatingIfNeeded: field << 3 | 2), $0, UInt64(bitPattern: Int64(integer)))
+        }
     }
 
     private mutating func appendInteger(_ tag: UInt8, _ key: UnsafeBufferPointer<UInt8>, _ bits: UInt64) {
