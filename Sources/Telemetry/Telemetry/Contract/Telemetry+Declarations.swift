@@ -2,7 +2,7 @@ extension Telemetry {
     /// What telemetry tells of itself, in every service.
     package static let declarations = TelemetryDeclarations(
         metrics: [
-            MetricRegistry.misuse.declaration, Tracer.started.declaration,
+            MetricRegistry.misuse.declaration, Tracer.started.declaration, Tracer.alive.declaration,
             LoggerCore.LineCounters.written.declaration,
         ],
         events: [metricMisuse], fields: [.metricName, .metricMisuse])
