@@ -50,15 +50,16 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
     /// - Throws: `PostgreSQLError.connection`.
     static func open(
-        _ configuration: PostgreSQLClient.Configuration, on loop: EventLoop, applicationName: String
+        _ configuration: PostgreSQLClient.Configuration, resolver: NameResolver, applicationName: String
     ) async throws -> PostgreSQLConnection {
+        let loop = resolver.loop
         loop.preconditionInLoop()
         let options =
             "-c statement_timeout=\(configuration.statementTimeoutMilliseconds)"
             + " -c lock_timeout=\(configuration.lockTimeoutMilliseconds)"
             + " -c idle_in_transaction_session_timeout=\(configuration.idleInTransactionTimeoutMilliseconds)"
             + " -c timezone=UTC"
-        let address = try await ConnectionAddress.resolve(configuration.url)
+        let address = try await ConnectionAddress(url: configuration.url).resolved(by: resolver)
         var values: [(String, String)] = [
             ("dbname", configuration.url), ("options", options), ("application_name", applicationName),
             ("client_encoding", "UTF8"),
@@ -188,7 +189,13 @@ final class PostgreSQLConnection: @unchecked Sendable {
         try Task.checkCancellation()
         guard let handle else { throw PostgreSQLError.connection("the connection is closed") }
         precondition(running == nil, "a PostgreSQL connection runs one statement at a time")
-        let limit = heedsDeadline ? try Self.timeLeft(atMost: timeoutMilliseconds) : UInt64(timeoutMilliseconds)
+        var limit = timeoutMilliseconds
+        if heedsDeadline {
+            guard let left = TelemetryContext.millisecondsLeft(atMost: limit) else {
+                throw PostgreSQLError.deadlineExceeded
+            }
+            limit = left
+        }
         let isBoundByDeadline = limit < timeoutMilliseconds
         guard send(handle) == 1 else {
             let error = failure()
@@ -200,7 +207,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
                 try await withCheckedThrowingContinuation { continuation in
                     running = continuation
                     isOverdue = false
-                    alarm.set(afterMilliseconds: limit)
+                    alarm.set(afterMilliseconds: UInt64(limit))
                     flush()
                 }
             } onCancel: {
@@ -210,14 +217,6 @@ final class PostgreSQLConnection: @unchecked Sendable {
             if Task.isCancelled { throw CancellationError() }
             throw PostgreSQLError.deadlineExceeded
         }
-    }
-
-    /// Milliseconds that the statement may take, in view of the deadline of the request that it serves.
-    private static func timeLeft(atMost milliseconds: Int) throws(PostgreSQLError) -> UInt64 {
-        guard let deadline = TelemetryContext.current.deadline else { return UInt64(milliseconds) }
-        let now = TelemetryClock.system.monotonicNanoseconds()
-        guard deadline > now else { throw .deadlineExceeded }
-        return min(UInt64(milliseconds), (deadline - now) / 1_000_000 + 1)
     }
 
     /// How long a server that was told to cancel may take to say so.

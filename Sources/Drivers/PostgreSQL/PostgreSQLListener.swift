@@ -43,7 +43,7 @@ package final class PostgreSQLListener: Sendable {
     /// Returns when the connection broke.
     private func listenOnce(isFirst: Bool, connected: () -> Void) async throws {
         let connection = try await PostgreSQLConnection.open(
-            configuration, on: loop, applicationName: applicationName + " listener")
+            configuration, resolver: NameResolver(loop: loop), applicationName: applicationName + " listener")
         defer { connection.close() }
         let signal = BrokenSignal()
         connection.onNotification = { [handler] _, payload in handler(payload) }

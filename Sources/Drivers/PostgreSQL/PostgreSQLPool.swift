@@ -10,6 +10,7 @@ final class PostgreSQLPool: @unchecked Sendable {
     private let configuration: PostgreSQLClient.Configuration
     private let applicationName: String
     private let telemetry: PostgreSQLTelemetry
+    private let resolver: NameResolver
     private var state: PoolState
     private var connections: [PoolState.Connection: PostgreSQLConnection] = [:]
     private var numbers: [ObjectIdentifier: PoolState.Connection] = [:]
@@ -27,6 +28,7 @@ final class PostgreSQLPool: @unchecked Sendable {
         telemetry: PostgreSQLTelemetry
     ) {
         self.loop = loop
+        resolver = NameResolver(loop: loop)
         self.configuration = configuration
         self.applicationName = applicationName
         self.telemetry = telemetry
@@ -126,7 +128,7 @@ final class PostgreSQLPool: @unchecked Sendable {
         loop.spawn { [self] in
             do {
                 let connection = try await PostgreSQLConnection.open(
-                    configuration, on: loop, applicationName: applicationName)
+                    configuration, resolver: resolver, applicationName: applicationName)
                 connections[number] = connection
                 numbers[ObjectIdentifier(connection)] = number
                 connection.onBroken = { [weak self] in self?.forget(number) }

@@ -22,7 +22,7 @@ package final class RedisClient: Sendable {
 
     package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
         self.group = group
-        let observed = RedisTelemetry(telemetry, url: configuration.url)
+        let observed = RedisTelemetry(telemetry, url: configuration.url, loops: group.loops.count)
         self.telemetry = observed
         connections = group.loops.map { loop in
             RedisConnection(loop: loop, configuration: configuration) { observed.connected.add($0 ? 1 : -1) }
@@ -44,10 +44,12 @@ package final class RedisClient: Sendable {
         precondition(!arguments.isEmpty, "a Redis command has a name")
         let loop = group.next()
         let connection = connections[loop.index]
-        return try await telemetry.observe(arguments[0]) {
-            if loop.isCurrent { return try await connection.send(arguments) }
-            return try await loop.run { try await connection.send(arguments) }
-        }
+        if loop.isCurrent { return try await observed(arguments, connection) }
+        return try await loop.run { try await self.observed(arguments, connection) }
+    }
+
+    private func observed(_ arguments: [String], _ connection: RedisConnection) async throws -> RedisValue {
+        try await telemetry.observe(arguments[0], loop: connection.loop) { try await connection.send(arguments) }
     }
 
     @discardableResult

@@ -34,19 +34,43 @@ package struct RedisTelemetry: Sendable {
     private let address: RedisAddress?
     private let clock = TelemetryClock.system
 
-    init(_ telemetry: Telemetry, url: String) {
+    private let statements: [CommandTable]
+
+    init(_ telemetry: Telemetry, url: String, loops: Int) {
         tracer = telemetry.tracer
         counts = telemetry.metrics.counter(Self.commands)
         durations = telemetry.metrics.histogram(Self.duration)
         connected = telemetry.metrics.upDownCounter(Self.connected).series()
         address = try? RedisAddress(url: url)
+        statements = (0..<loops).map { _ in CommandTable() }
     }
 
-    func observe(_ command: String, _ body: () async throws -> RedisValue) async throws -> RedisValue {
-        let span = tracer.startSpan(command, kind: .client)
+    /// The series of one command, resolved once a loop.
+    private struct Command {
+        let successes: CounterSeries
+        let duration: HistogramSeries
+    }
+
+    /// Safety (`@unchecked Sendable`): one table a loop, touched on its thread only.
+    private final class CommandTable: @unchecked Sendable {
+        var known: [String: Command] = [:]
+    }
+
+    private func command(_ name: String, loop: Int) -> Command {
+        if let known = statements[loop].known[name] { return known }
+        let command = Command(successes: counts.series(name, "success"), duration: durations.series(name))
+        statements[loop].known[name] = command
+        return command
+    }
+
+    /// Runs a command within its span, and measures it. On the loop only.
+    func observe(_ name: String, loop: EventLoop, _ body: () async throws -> RedisValue) async throws -> RedisValue {
+        loop.preconditionInLoop()
+        let command = command(name, loop: loop.index)
+        let span = tracer.startSpan(name, kind: .client)
         if span.isRecording {
             span.set(AttributeKey("db.system.name"), "redis")
-            span.set(AttributeKey("db.operation.name"), command)
+            span.set(AttributeKey("db.operation.name"), name)
             if let address {
                 span.set(.serverAddress, address.host)
                 span.set(.serverPort, address.port)
@@ -54,17 +78,16 @@ package struct RedisTelemetry: Sendable {
         }
         let start = clock.monotonicNanoseconds()
         defer {
-            durations.series(command).record(
-                Double(clock.monotonicNanoseconds() - start) / 1e9, exemplar: span.context)
+            command.duration.record(Double(clock.monotonicNanoseconds() - start) / 1e9, exemplar: span.context)
             span.end()
         }
         do {
             let value = try await body()
-            counts.series(command, "success").increment()
+            command.successes.increment()
             return value
         } catch {
             span.recordError(type: (error as? RedisError)?.type ?? "other")
-            counts.series(command, "error").increment()
+            counts.series(name, "error").increment()
             throw error
         }
     }

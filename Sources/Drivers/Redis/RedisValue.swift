@@ -24,7 +24,7 @@ package enum RedisValue: Sendable, Hashable {
         switch reply.pointee.type {
         case REDIS_REPLY_INTEGER: return .integer(reply.pointee.integer)
         case REDIS_REPLY_STRING, REDIS_REPLY_STATUS: return .string(bytes(reply))
-        case REDIS_REPLY_ERROR: throw .server(String(decoding: bytes(reply), as: UTF8.self))
+        case REDIS_REPLY_ERROR: throw .server(withoutArguments(String(decoding: bytes(reply), as: UTF8.self)))
         case REDIS_REPLY_ARRAY:
             var values: [RedisValue] = []
             values.reserveCapacity(reply.pointee.elements)
@@ -35,6 +35,13 @@ package enum RedisValue: Sendable, Hashable {
             return .array(values)
         default: return .null
         }
+    }
+
+    /// "unknown command" repeats the arguments of the command: they are left out.
+    private static func withoutArguments(_ text: String) -> String {
+        let words = text.split(separator: " ")
+        guard let with = words.firstIndex(of: "args"), with > 0, words[with - 1] == "with" else { return text }
+        return words[..<(with - 1)].joined(separator: " ")
     }
 
     private static func bytes(_ reply: UnsafeMutablePointer<redisReply>) -> [UInt8] {

@@ -10,7 +10,7 @@ package final class NameResolver: @unchecked Sendable {
         var expiresAtMilliseconds: UInt64
     }
 
-    private let loop: EventLoop
+    package let loop: EventLoop
     private var cache: [String: Entry] = [:]
 
     /// How long an answer is believed: the system does not tell the time to live of names.

@@ -28,4 +28,12 @@ package final class TelemetryContext: Sendable {
     package func entering(_ span: SpanContext) -> TelemetryContext {
         TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline)
     }
+
+    /// Milliseconds, 1 or more, that what serves the current request may take: until its deadline, and `limit` at most.
+    /// Nil when the deadline has passed.
+    package static func millisecondsLeft(atMost limit: Int) -> Int? {
+        guard let deadline = current.deadline else { return limit }
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        return deadline > now ? min(limit, Int(clamping: (deadline - now) / 1_000_000) + 1) : nil
+    }
 }
