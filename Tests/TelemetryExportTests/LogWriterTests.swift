@@ -47,6 +47,94 @@ import Testing
         await writer.shutdown(timeoutMilliseconds: 1_000)
     }
 
+    @Test func quietProcessHasNoWakeUpsAndABusyOneFew() async throws {
+        let pipe = TestPipe()
+        let writer = LogWriter(output: pipe.writing, shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        writer.start()
+        telemetry.logger.log(Self.event, "one")
+        // Long enough for the line, the rest after it, and the look around before sleep.
+        try await Task.sleep(nanoseconds: 300_000_000)
+        let quiet = writer.turns
+        #expect(quiet > 0)
+        try await Task.sleep(nanoseconds: 600_000_000)
+        #expect(writer.turns == quiet)
+        let start = TelemetryClock.system.monotonicNanoseconds()
+        var lines = 0
+        while TelemetryClock.system.monotonicNanoseconds() - start < 500_000_000 {
+            telemetry.logger.log(Self.event, "busy")
+            lines += 1
+            if lines % 100 == 0 { _ = pipe.read() }
+            usleep(100)
+        }
+        let rests =
+            (TelemetryClock.system.monotonicNanoseconds() - start) / 1_000_000 / UInt64(LogWriter.restMilliseconds)
+        let busy = writer.turns - quiet
+        #expect(busy > 0)
+        #expect(busy <= Int(rests) + 5)
+        #expect(lines > busy * 5)
+        await writer.shutdown(timeoutMilliseconds: 1_000)
+    }
+
+    @Test func sharedPipeKeepsItsFlags() async {
+        let pipe = TestPipe()
+        let before = fcntl(pipe.writing, F_GETFL)
+        let writer = LogWriter(output: pipe.writing, shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        writer.start()
+        telemetry.logger.log(Self.event, "one")
+        #expect(await eventually { pipe.read().contains("one") })
+        #expect(fcntl(pipe.writing, F_GETFL) == before)
+        #expect(before & O_NONBLOCK == 0)
+        await writer.shutdown(timeoutMilliseconds: 1_000)
+    }
+
+    @Test func socketThatIsNeverReadCostsLinesAndNeverTime() async {
+        var ends: [Int32] = [-1, -1]
+        precondition(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+        defer { for end in ends { close(end) } }
+        let writer = LogWriter(output: ends[1], shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        writer.start()
+        let text = String(repeating: "x", count: 8_000)
+        for _ in 0..<1_000 { telemetry.logger.log(Self.event, text) }
+        await writer.shutdown(timeoutMilliseconds: 100)
+        let lost = ["all", "stdout"].compactMap {
+            metrics.value("telemetry_log_lines_dropped_total{destination=\"\($0)\",reason=\"buffer_full\"}")
+        }
+        #expect(lost.reduce(0, +) > 0)
+    }
+
+    @Test func fullDiskIsCountedByItsName() async {
+        let full = open("/dev/full", O_WRONLY)
+        defer { close(full) }
+        let writer = LogWriter(output: full, shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        writer.start()
+        for _ in 0..<10 { telemetry.logger.log(Self.event, "lost") }
+        await writer.shutdown(timeoutMilliseconds: 1_000)
+        #expect(metrics.value(#"telemetry_log_lines_dropped_total{destination="stdout",reason="disk_full"}"#) == 10)
+    }
+
+    @Test func linesToAFileAreAllThere() async throws {
+        var path = Array("\(P_tmpdir)/vitrine-log-XXXXXX".utf8CString)
+        let file = mkstemp(&path)
+        defer {
+            close(file)
+            unlink(path)
+        }
+        let writer = LogWriter(output: file, shipper: nil, metrics: metrics)
+        let telemetry = telemetry(writer)
+        writer.start()
+        for index in 0..<5_000 { telemetry.logger.log(Self.event, "line \(index)") }
+        await writer.shutdown(timeoutMilliseconds: 10_000)
+        lseek(file, 0, SEEK_SET)
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while case let count = read(file, &chunk, chunk.count), count > 0 { text += chunk[..<count] }
+        #expect(messages(String(decoding: text, as: UTF8.self)) == (0..<5_000).map { "line \($0)" })
+    }
+
     @Test func fullPipeCostsLinesAndNeverTime() async throws {
         let pipe = TestPipe()
         let writer = LogWriter(output: pipe.writing, shipper: nil, metrics: metrics)

@@ -38,8 +38,8 @@ import Testing
         let fields = try parse(capture.logLines[0])
         #expect(
             fields.map(\.key) == [
-                "@timestamp", "log.level", "message", "ecs.version", "service.name", "log.logger", "event.action",
-                "event.dataset", "trace.id", "span.id", "http.request.id", "process.pid", "labels.total", "server.port",
+                "@timestamp", "log.level", "message", "ecs.version", "service.name", "event.dataset", "log.logger",
+                "process.pid", "event.action", "trace.id", "span.id", "http.request.id", "labels.total", "server.port",
             ])
         let values = Dictionary(uniqueKeysWithValues: fields)
         #expect(values["@timestamp"] == "2026-01-01T00:00:00.000000Z")

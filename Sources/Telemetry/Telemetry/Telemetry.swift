@@ -26,7 +26,7 @@ package final class Telemetry: Sendable {
         let logger = Logger(
             core: LoggerCore(
                 serviceName: resource.name, logger: resource.name, sink: logSink, control: logLevel, clock: clock,
-                lines: LoggerCore.LineCounters(metrics)))
+                lines: LogLineCounters(metrics)))
         self.logger = logger
         let misuseLogger = logger.named("telemetry")
         metrics.problems.listen { reason, metric in

@@ -5,8 +5,10 @@ internal import Telemetry
 /// Takes the log lines of all services of the process and writes them to standard output, and to Logstash when there
 /// is one, on a thread of its own.
 ///
-/// A line is copied into the buffer of the thread that logs; the writer swaps these buffers out. A full buffer, or a
-/// destination that does not keep up, costs lines, which are counted, and never time.
+/// A line is copied into the buffer of the thread that logs; the writer swaps these buffers out. The first line after a
+/// silence wakes it; from then on it comes by itself every `restMilliseconds`, or when a buffer has filled, until there
+/// is silence again: a quiet process has no wake-ups, a busy one a few dozen a second with much to write at each. A full
+/// buffer, or a destination that does not keep up, costs lines, which are counted, and never time.
 final class LogWriter: LogSink {
     static let dropped = Counter(
         "telemetry_log_lines_dropped_total", help: "Log lines that were lost, by destination and reason.",
@@ -17,34 +19,46 @@ final class LogWriter: LogSink {
 
     /// Bytes that the buffer of one thread takes until the writer comes by.
     static let bufferBytes = 1024 * 1024
+    /// Bytes in one buffer for which the writer does not finish its rest.
+    static let hurryBytes = 256 * 1024
     /// Bytes that wait for standard output.
     static let queueBytes = 4 * 1024 * 1024
+    /// How long lines are gathered while there are some.
+    static let restMilliseconds: Int32 = 25
+    /// The same while standard output takes nothing and nobody else waits for lines.
+    private static let blockedMilliseconds: Int32 = 250
+    /// How often the deadline of a shutdown is looked at.
+    private static let stoppingMilliseconds: Int32 = 5
     private static let bufferCount = 16
-    /// POSIX guarantees that a pipe that polls writable takes this much at once.
-    private static let pipeChunkBytes = 4_096
-    /// The writer rests so long after work, so that busy threads need not wake it for every line.
-    private static let restMilliseconds: Int32 = 2
+    /// Storage that a buffer keeps through a silence.
+    private static let keptBytes = 64 * 1024
     /// What the thread gets beyond its deadline to notice it.
     private static let graceMilliseconds = 500
-    /// A wake-up that was missed costs at most this.
-    private static let sleepMilliseconds: Int32 = 250
 
     private final class Buffer: Sendable {
         let bytes = Mutex(ByteBuffer(capacity: 4 * 1024))
     }
 
+    /// What the writer's thread does, for those who may have to wake it.
+    private enum Activity {
+        static let working = 0
+        /// Wakes by itself, soon enough for all but much.
+        static let resting = 1
+        static let asleep = 2
+    }
+
     private let buffers: [Buffer]
     private let wakeUp = WakeUp()
-    private let isAsleep = Atomic<Bool>(false)
+    private let activity = Atomic<Int>(Activity.working)
     private let isStarted = Atomic<Bool>(false)
     private let isOver = Atomic<Bool>(false)
     private let stopAt = Atomic<UInt64>(UInt64.max)
     private let output: Int32
     private let shipper: LogstashShipper?
+    private let turnCount = Atomic<Int>(0)
     private let outputWaiting = Atomic<Int>(0)
+    private let losses: CounterFamily
     private let droppedBeforeWriter: CounterSeries
-    private let droppedFull: CounterSeries
-    private let droppedClosed: CounterSeries
     private let droppedLate: CounterSeries
     private let ended = Mutex<(hasEnded: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
@@ -53,28 +67,37 @@ final class LogWriter: LogSink {
         self.output = output
         self.shipper = shipper
         buffers = (0..<Self.bufferCount).map { _ in Buffer() }
-        let family = metrics.counter(Self.dropped)
-        droppedBeforeWriter = family.series("all", "buffer_full")
-        droppedFull = family.series("stdout", "buffer_full")
-        droppedClosed = family.series("stdout", "closed")
-        droppedLate = family.series("all", "already_shutdown")
+        losses = metrics.counter(Self.dropped)
+        droppedBeforeWriter = losses.series("all", "buffer_full")
+        droppedLate = losses.series("all", "already_shutdown")
+        for reason in ["buffer_full", "closed", "disk_full"] { _ = losses.series("stdout", reason) }
         metrics.observe(Self.waiting, labels: ["stdout"]) { [weak self] in
             Double(self?.outputWaiting.load(ordering: .relaxed) ?? 0)
         }
     }
 
+    /// How often the thread has looked for lines.
+    var turns: Int { turnCount.load(ordering: .relaxed) }
+
     func write(_ line: UnsafeRawBufferPointer) {
         guard let bytes = line.bindMemory(to: UInt8.self).baseAddress else { return }
         guard !isOver.load(ordering: .relaxed) else { return droppedLate.increment() }
-        let isTaken = buffers[ThreadOrdinal.current % Self.bufferCount].bytes.withLock { buffer in
-            guard buffer.count + line.count <= Self.bufferBytes else { return false }
+        let waiting = buffers[ThreadOrdinal.current % Self.bufferCount].bytes.withLock { buffer in
+            guard buffer.count + line.count <= Self.bufferBytes else { return -1 }
             buffer.append(bytes, count: line.count)
-            return true
+            return buffer.count
         }
-        guard isTaken else { return droppedBeforeWriter.increment() }
-        if isAsleep.load(ordering: .relaxed), isAsleep.exchange(false, ordering: .acquiringAndReleasing) {
-            wakeUp.signal()
-        }
+        guard waiting >= 0 else { return droppedBeforeWriter.increment() }
+        // The lock orders this after the writer's look into the buffer, if that look missed the line.
+        let activity = activity.load(ordering: .relaxed)
+        if activity != Activity.working, activity == Activity.asleep || waiting >= Self.hurryBytes { wake() }
+    }
+
+    /// Wakes the writer, once.
+    @inline(never)
+    private func wake() {
+        guard activity.exchange(Activity.working, ordering: .acquiringAndReleasing) != Activity.working else { return }
+        wakeUp.signal()
     }
 
     // MARK: The writer's thread
@@ -91,9 +114,9 @@ final class LogWriter: LogSink {
         // Lines may wait also when nobody came to start the writer, because something else failed to start.
         start()
         let deadline = TelemetryClock.system.monotonicNanoseconds() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
-        stopAt.store(deadline, ordering: .releasing)
+        stopAt.store(deadline, ordering: .sequentiallyConsistent)
         wakeUp.signal()
-        // The thread may hang in a write to a stopped terminal, which nothing can interrupt.
+        // The thread may hang in a write to a broken disk, which nothing can interrupt.
         await Deadline.race(milliseconds: timeoutMilliseconds + Self.graceMilliseconds) { [self] in await end() }
         if let shipper {
             let now = TelemetryClock.system.monotonicNanoseconds()
@@ -112,34 +135,28 @@ final class LogWriter: LogSink {
     }
 
     private func run() {
+        var drain = LogDrain(output, limit: Self.queueBytes, losses: losses)
         var spare = ByteBuffer(capacity: 4 * 1024)
-        var queue = LineQueue(limit: Self.queueBytes)
-        let isPipe = Self.mayBlock(output)
         while true {
-            let hasMoved = collect(into: &queue, through: &spare)
-            var isBlocked = false
-            while !queue.isEmpty, !isBlocked { isBlocked = !writeSome(&queue, isPipe: isPipe) }
-            outputWaiting.store(queue.count, ordering: .relaxed)
+            turnCount.wrappingAdd(1, ordering: .relaxed)
+            drain.drain()
+            let hasMoved = collect(into: &drain, through: &spare)
+            outputWaiting.store(drain.waiting, ordering: .relaxed)
             let deadline = stopAt.load(ordering: .acquiring)
             if deadline != .max {
-                if queue.isEmpty, !hasMoved { break }
+                if drain.waiting == 0, !hasMoved { break }
                 if TelemetryClock.system.monotonicNanoseconds() >= deadline { break }
-            }
-            if isBlocked {
-                // New lines are still collected in time, for the other destination.
-                _ = wakeUp.sleep(milliseconds: 10, other: output, events: Int32(POLLOUT))
+                if drain.waiting > 0 { wait(Self.stoppingMilliseconds, for: drain.descriptor) }
+            } else if drain.waiting > 0 {
+                wait(shipper == nil ? Self.blockedMilliseconds : Self.restMilliseconds, for: drain.descriptor)
             } else if hasMoved {
-                if deadline == .max { usleep(UInt32(Self.restMilliseconds) * 1_000) }
+                wait(Self.restMilliseconds)
             } else {
-                isAsleep.store(true, ordering: .sequentiallyConsistent)
-                if areBuffersEmpty, stopAt.load(ordering: .sequentiallyConsistent) == .max {
-                    _ = wakeUp.sleep(milliseconds: Self.sleepMilliseconds)
-                }
-                isAsleep.store(false, ordering: .relaxed)
+                sleep(&spare)
             }
         }
         isOver.store(true, ordering: .relaxed)
-        droppedFull.add(Double(queue.discard()))
+        drain.discard()
         let waiters = ended.withLock { ended in
             ended.hasEnded = true
             let waiters = ended.waiters
@@ -149,10 +166,8 @@ final class LogWriter: LogSink {
         for waiter in waiters { waiter.resume() }
     }
 
-    private var areBuffersEmpty: Bool { buffers.allSatisfy { $0.bytes.withLock { $0.count == 0 } } }
-
-    /// Moves what the threads have logged to the destinations' queues.
-    private func collect(into queue: inout LineQueue, through spare: inout ByteBuffer) -> Bool {
+    /// Moves what the threads have logged to the destinations.
+    private func collect(into drain: inout LogDrain, through spare: inout ByteBuffer) -> Bool {
         var hasMoved = false
         for buffer in buffers {
             buffer.bytes.withLock { bytes in
@@ -160,42 +175,40 @@ final class LogWriter: LogSink {
             }
             guard spare.count > 0 else { continue }
             hasMoved = true
-            let lost = spare.withBytes { bytes in
+            spare.withBytes { bytes in
                 shipper?.offer(bytes)
-                return queue.append(bytes)
+                drain.offer(bytes)
             }
-            if lost > 0 { droppedFull.add(Double(lost)) }
             spare.removeAll()
         }
         return hasMoved
     }
 
-    /// Writes what the output takes without blocking.
-    /// - Returns: false when it takes nothing now.
-    private func writeSome(_ queue: inout LineQueue, isPipe: Bool) -> Bool {
-        if isPipe {
-            var descriptor = pollfd(fd: output, events: Int16(POLLOUT), revents: 0)
-            guard poll(&descriptor, 1, 0) > 0 else { return false }
-        }
-        let output = output
-        let written = queue.withBytes { bytes in
-            Glibc.write(output, bytes.baseAddress, isPipe ? min(bytes.count, Self.pipeChunkBytes) : bytes.count)
-        }
-        if written > 0 {
-            queue.removeFirst(written)
-            return true
-        }
-        if written < 0, errno == EINTR { return true }
-        if written < 0, errno == EAGAIN { return false }
-        // The reader has gone, or the disk is full: these lines are lost, the next ones may find a way.
-        droppedClosed.add(Double(queue.discard()))
-        return true
+    /// Lets lines gather, or the output get room.
+    private func wait(_ milliseconds: Int32, for output: Int32 = -1) {
+        activity.store(Activity.resting, ordering: .sequentiallyConsistent)
+        wakeUp.sleep(milliseconds: milliseconds, other: output, events: Int32(POLLOUT))
+        activity.store(Activity.working, ordering: .relaxed)
     }
 
-    /// Whether a write may have to wait for somebody: anything but a file.
-    private static func mayBlock(_ descriptor: Int32) -> Bool {
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return true }
-        return status.st_mode & S_IFMT != S_IFREG
+    /// Sleeps until there is something to do.
+    private func sleep(_ spare: inout ByteBuffer) {
+        spare.shrink(to: Self.keptBytes)
+        activity.store(Activity.asleep, ordering: .sequentiallyConsistent)
+        if areBuffersEmpty(), stopAt.load(ordering: .sequentiallyConsistent) == .max {
+            wakeUp.sleep(milliseconds: -1)
+        }
+        activity.store(Activity.working, ordering: .relaxed)
+    }
+
+    /// The last look before sleep; what a burst has left of storage is given back.
+    private func areBuffersEmpty() -> Bool {
+        buffers.allSatisfy { buffer in
+            buffer.bytes.withLock { bytes in
+                guard bytes.count == 0 else { return false }
+                bytes.shrink(to: Self.keptBytes)
+                return true
+            }
+        }
     }
 }

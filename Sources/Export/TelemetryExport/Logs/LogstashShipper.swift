@@ -26,6 +26,8 @@ final class LogstashShipper: Sendable {
     private let address: HostAndPort
     private let queue = Mutex(LineQueue(limit: LogstashShipper.queueBytes))
     private let wakeUp = WakeUp()
+    /// Whether the thread sleeps until there are lines: otherwise nobody need wake it for them.
+    private let isWaiting = Atomic<Bool>(false)
     private let stopAt = Atomic<UInt64>(UInt64.max)
     private let logger: Mutex<Logger?> = Mutex(nil)
     private let droppedFull: CounterSeries
@@ -53,7 +55,7 @@ final class LogstashShipper: Sendable {
     func offer(_ lines: UnsafeRawBufferPointer) {
         let lost = queue.withLock { $0.append(lines) }
         if lost > 0 { droppedFull.add(Double(lost)) }
-        wakeUp.signal()
+        if isWaiting.exchange(false, ordering: .acquiringAndReleasing) { wakeUp.signal() }
     }
 
     func start() { DetachedThread.start(name: "logstash") { [self] in run() } }
@@ -135,10 +137,16 @@ final class LogstashShipper: Sendable {
             let now = TelemetryClock.system.monotonicNanoseconds()
             let end = min(until, stopAt.load(ordering: .acquiring))
             guard now < end else { return }
-            // Wake-ups for new lines only shorten one turn of this; the rest of it is slept through.
-            _ = wakeUp.sleep(milliseconds: Int32((end - now) / 1_000_000 + 1))
-            usleep(10_000)
+            wakeUp.sleep(milliseconds: Int32((end - now) / 1_000_000 + 1))
         }
+    }
+
+    /// Milliseconds until the deadline of the shutdown; negative when there is none.
+    private var patience: Int32 {
+        let deadline = stopAt.load(ordering: .acquiring)
+        guard deadline != .max else { return -1 }
+        let now = TelemetryClock.system.monotonicNanoseconds()
+        return now < deadline ? Int32(min((deadline - now) / 1_000_000 + 1, 60_000)) : 0
     }
 
     /// Sends lines until the connection breaks or the thread ends.
@@ -152,8 +160,7 @@ final class LogstashShipper: Sendable {
                 queue.withLock { $0.moveLines(to: &sending, maxBytes: Self.chunkBytes) }
             }
             if sending.count == 0 {
-                let ready = wakeUp.sleep(milliseconds: 1_000, other: socket, events: Int32(POLLIN))
-                if ready != 0, isClosed(socket) { return hadProgress }
+                guard waitForLines(socket) else { return hadProgress }
                 continue
             }
             let offset = sent
@@ -167,15 +174,24 @@ final class LogstashShipper: Sendable {
                 hadProgress = true
             } else if count < 0, errno == EAGAIN {
                 let ready = wakeUp.sleep(
-                    milliseconds: 1_000, other: socket, events: Int32(POLLOUT) | Int32(POLLIN))
+                    milliseconds: patience, other: socket, events: Int32(POLLOUT) | Int32(POLLIN))
                 if ready & ~Int32(POLLOUT) != 0, isClosed(socket) { return hadProgress }
-                // Lines come in faster than they go: wait a little rather than spin on the wake-ups.
-                if ready == 0 { usleep(10_000) }
             } else if count < 0, errno != EINTR {
                 return hadProgress
             }
         }
         return hadProgress
+    }
+
+    /// Sleeps until there are lines.
+    /// - Returns: false when the connection was closed meanwhile.
+    private func waitForLines(_ socket: Int32) -> Bool {
+        isWaiting.store(true, ordering: .sequentiallyConsistent)
+        defer { isWaiting.store(false, ordering: .relaxed) }
+        // The lock orders this look after that of whoever queues a line without seeing us wait.
+        guard queue.withLock({ $0.isEmpty }) else { return true }
+        let ready = wakeUp.sleep(milliseconds: patience, other: socket, events: Int32(POLLIN))
+        return ready == 0 || !isClosed(socket)
     }
 
     /// Logstash sends nothing: readable means closed, unless there really are bytes, which are thrown away.

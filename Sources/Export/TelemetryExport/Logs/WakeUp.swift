@@ -28,17 +28,19 @@ struct WakeUp: ~Copyable, Sendable {
     }
 
     /// Sleeps until woken, until `other` is ready, or until the time is up.
+    /// - Parameter milliseconds: negative to wait for ever.
     /// - Returns: what `other` is ready for.
+    @discardableResult
     func sleep(milliseconds: Int32, other: Int32 = -1, events: Int32 = 0) -> Int32 {
-        var descriptors = [
-            pollfd(fd: reading, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: other, events: Int16(truncatingIfNeeded: events), revents: 0),
-        ]
-        guard poll(&descriptors, other < 0 ? 1 : 2, milliseconds) > 0 else { return 0 }
-        if descriptors[0].revents != 0 {
-            var drained = [UInt8](repeating: 0, count: 1024)
-            while read(reading, &drained, drained.count) == drained.count {}
+        withUnsafeTemporaryAllocation(of: pollfd.self, capacity: 2) { descriptors in
+            descriptors[0] = pollfd(fd: reading, events: Int16(POLLIN), revents: 0)
+            descriptors[1] = pollfd(fd: other, events: Int16(truncatingIfNeeded: events), revents: 0)
+            guard poll(descriptors.baseAddress, other < 0 ? 1 : 2, milliseconds) > 0 else { return 0 }
+            if descriptors[0].revents != 0 {
+                var drained: (UInt64, UInt64) = (0, 0)
+                while read(reading, &drained, 16) == 16 {}
+            }
+            return other < 0 ? 0 : Int32(descriptors[1].revents)
         }
-        return Int32(descriptors[1].revents)
     }
 }

@@ -11,14 +11,19 @@ extension ByteBuffer {
     }
 
     /// Appends `text` escaped, without quotes.
+    @inline(__always)
     package mutating func appendJSONEscaped(_ text: String, limit: Int = .max) {
         let done: Void? = text.utf8.withContiguousStorageIfAvailable { appendJSONEscaped($0, limit: limit) }
-        if done == nil {
-            Array(text.utf8).withUnsafeBufferPointer { appendJSONEscaped($0, limit: limit) }
-        }
+        if done == nil { appendJSONEscapedForeign(text, limit: limit) }
     }
 
-    private mutating func appendJSONEscaped(_ source: UnsafeBufferPointer<UInt8>, limit: Int) {
+    @inline(never)
+    private mutating func appendJSONEscapedForeign(_ text: String, limit: Int) {
+        Array(text.utf8).withUnsafeBufferPointer { appendJSONEscaped($0, limit: limit) }
+    }
+
+    /// Appends valid UTF-8 escaped, without quotes.
+    package mutating func appendJSONEscaped(_ source: UnsafeBufferPointer<UInt8>, limit: Int = .max) {
         guard let bytes = source.baseAddress else { return }
         var length = source.count
         if length > limit {
@@ -26,53 +31,90 @@ extension ByteBuffer {
             // Never cut inside a character.
             while length > 0, bytes[length] & 0xC0 == 0x80 { length -= 1 }
         }
-        var runStart = 0
-        var index = 0
-        while index < length {
-            index = ByteBuffer.firstSpecial(bytes, from: index, to: length)
-            if index == length { break }
-            guard let escape = ByteBuffer.escapeLength(bytes + index, available: length - index) else {
-                index += 1
-                continue
-            }
-            if index > runStart { append(bytes + runStart, count: index - runStart) }
-            appendEscape(bytes + index, length: escape)
-            index += escape
-            runStart = index
-        }
-        if length > runStart { append(bytes + runStart, count: length - runStart) }
+        reserve(length)
+        let plain = ByteBuffer.copyPlain(bytes, count: length, to: base + count)
+        count &+= plain
+        if plain < length { appendEscaping(bytes, from: plain, to: length) }
         if length < source.count { append("…" as StaticString) }
     }
 
-    /// The next byte that may need an escape: a control, a quote, a backslash, DEL, or anything beyond ASCII.
-    /// Eight bytes at a time: log lines are mostly plain.
-    private static func firstSpecial(_ bytes: UnsafePointer<UInt8>, from start: Int, to end: Int) -> Int {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
-        var index = start
-        while end &- index >= 8 {
-            let word = UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self)
-            let quote = word ^ (ones &* 0x22)
-            let backslash = word ^ (ones &* 0x5C)
-            let delete = word ^ (ones &* 0x7F)
-            let found =
-                (word | ((word &- ones &* 0x20) & ~word) | ((quote &- ones) & ~quote)
-                    | ((backslash &- ones) & ~backslash) | ((delete &- ones) & ~delete)) & highs
+    /// Copies up to the first byte that may need an escape: a control, a quote, a backslash, DEL, or anything beyond
+    /// ASCII. Eight bytes at a time: log lines are mostly plain. `target` has room for `length` bytes.
+    /// - Returns: how many bytes were copied.
+    @inline(__always)
+    private static func copyPlain(
+        _ bytes: UnsafePointer<UInt8>, count length: Int, to target: UnsafeMutablePointer<UInt8>
+    ) -> Int {
+        let source = UnsafeRawPointer(bytes)
+        let target = UnsafeMutableRawPointer(target)
+        var index = 0
+        while length &- index >= 8 {
+            let word = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            target.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
+            let found = specials(word)
             if found != 0 { return index &+ found.trailingZeroBitCount / 8 }
             index &+= 8
         }
-        while index < end {
+        if index < length, length >= 8 {
+            // The last eight bytes, some of them again: those were plain.
+            let start = length &- 8
+            let word = source.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            target.storeBytes(of: word, toByteOffset: start, as: UInt64.self)
+            let found = specials(word)
+            return found == 0 ? length : start &+ found.trailingZeroBitCount / 8
+        }
+        while index < length {
             let byte = bytes[index]
-            if byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x7F { return index }
+            if isSpecial(byte) { return index }
+            target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
             index &+= 1
         }
-        return end
+        return length
+    }
+
+    @inline(__always)
+    private static func isSpecial(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == 0x22 || byte == 0x5C || byte >= 0x7F
+    }
+
+    /// The lowest set bit is the highest bit of the first special byte, in memory order. (A borrow can only come from a
+    /// special byte, so that everything below it is right.)
+    @inline(__always)
+    private static func specials(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let word = word.littleEndian
+        let controls = word &- ones &* 0x20
+        let quotes = (word ^ (ones &* 0x22)) &- ones
+        let backslashes = (word ^ (ones &* 0x5C)) &- ones
+        let deletes = (word ^ (ones &* 0x7F)) &- ones
+        return (word | controls | quotes | backslashes | deletes) & (ones &* 0x80)
+    }
+
+    @inline(never)
+    private mutating func appendEscaping(_ bytes: UnsafePointer<UInt8>, from start: Int, to length: Int) {
+        var index = start
+        while index < length {
+            if let escape = ByteBuffer.escapeLength(bytes + index, available: length - index) {
+                appendEscape(bytes + index, length: escape)
+                index += escape
+            } else {
+                // A character beyond ASCII that may stay: its first byte, and the rest of it.
+                repeat {
+                    append(bytes[index])
+                    index += 1
+                } while index < length && bytes[index] & 0xC0 == 0x80
+            }
+            reserve(length - index)
+            let plain = ByteBuffer.copyPlain(bytes + index, count: length - index, to: base + count)
+            count &+= plain
+            index += plain
+        }
     }
 
     /// How many bytes the character that must be escaped here takes, or nil when it may stay.
     private static func escapeLength(_ bytes: UnsafePointer<UInt8>, available: Int) -> Int? {
         let first = bytes[0]
-        if first < 0x80 { return first < 0x20 || first == 0x22 || first == 0x5C || first == 0x7F ? 1 : nil }
+        if first < 0x80 { return isSpecial(first) ? 1 : nil }
         switch first {
         case 0xC2 where available >= 2 && bytes[1] < 0xA0: return 2  // U+0080–U+009F
         case 0xE2 where available >= 3:

@@ -2,28 +2,18 @@
 extension ByteBuffer {
     /// Appends the decimal digits.
     package mutating func appendDecimal(_ value: UInt64) {
-        if value < 10 {
-            append(UInt8(truncatingIfNeeded: value) &+ 0x30)
-            return
+        // Stores are eight bytes wide, whatever the number takes.
+        reserve(24)
+        if value < 100_000_000 { return appendUpToEightDigits(UInt32(truncatingIfNeeded: value)) }
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        if high < 100_000_000 {
+            appendUpToEightDigits(UInt32(truncatingIfNeeded: high))
+        } else {
+            let (highest, middle) = high.quotientAndRemainder(dividingBy: 100_000_000)
+            appendUpToEightDigits(UInt32(truncatingIfNeeded: highest))
+            appendEightDigits(UInt32(truncatingIfNeeded: middle))
         }
-        var digits = 1
-        var bound: UInt64 = 10
-        while value >= bound {
-            digits &+= 1
-            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-            if overflow { break }
-            bound = next
-        }
-        reserve(digits)
-        var rest = value
-        var index = count &+ digits
-        while index > count {
-            index &-= 1
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
-            base[index] = UInt8(truncatingIfNeeded: remainder) &+ 0x30
-            rest = quotient
-        }
-        count &+= digits
+        appendEightDigits(UInt32(truncatingIfNeeded: low))
     }
 
     /// Appends the decimal digits, a minus sign in front of a negative number.
@@ -45,9 +35,54 @@ extension ByteBuffer {
         count &+= width
     }
 
+    /// Appends six digits, zeros in front; `value` is below a million.
+    @inline(__always)
+    mutating func appendSixDigits(_ value: UInt32) {
+        reserve(8)
+        let digits = ByteBuffer.eightDigits(value) >> 16 | 0x3030_3030_3030
+        UnsafeMutableRawPointer(base + count).storeBytes(of: digits.littleEndian, as: UInt64.self)
+        count &+= 6
+    }
+
+    /// Room for eight bytes is there.
+    @inline(__always)
+    private mutating func appendEightDigits(_ value: UInt32) {
+        let digits = ByteBuffer.eightDigits(value) | 0x3030_3030_3030_3030
+        UnsafeMutableRawPointer(base + count).storeBytes(of: digits.littleEndian, as: UInt64.self)
+        count &+= 8
+    }
+
+    /// Without zeros in front. Room for eight bytes is there.
+    @inline(__always)
+    private mutating func appendUpToEightDigits(_ value: UInt32) {
+        let digits = ByteBuffer.eightDigits(value)
+        // The last digit stays, even of a zero.
+        let zeros = min(7, digits.trailingZeroBitCount / 8)
+        let text = (digits | 0x3030_3030_3030_3030) >> UInt64(zeros * 8)
+        UnsafeMutableRawPointer(base + count).storeBytes(of: text.littleEndian, as: UInt64.self)
+        count &+= 8 &- zeros
+    }
+
+    /// The digits of a number below a hundred million as values from 0 to 9, the first one in the lowest byte: the
+    /// halves, then the quarters, then the digits are divided side by side in one word.
+    @inline(__always)
+    private static func eightDigits(_ value: UInt32) -> UInt64 {
+        let halves = UInt64(value / 10_000) | UInt64(value % 10_000) << 32
+        let hundreds = (halves &* 10_486) >> 20 & 0x0000_007F_0000_007F
+        let pairs = hundreds | (halves &- hundreds &* 100) << 16
+        let tens = (pairs &* 103) >> 10 & 0x000F_000F_000F_000F
+        return tens | (pairs &- tens &* 10) << 8
+    }
+
     /// Appends 16 lower-case hexadecimal digits.
     package mutating func appendHex(_ value: UInt64) {
         reserve(16)
+        appendReservedHex(value)
+    }
+
+    /// Appends 16 lower-case hexadecimal digits where room for them is reserved.
+    @inline(__always)
+    mutating func appendReservedHex(_ value: UInt64) {
         let target = UnsafeMutableRawPointer(base + count)
         target.storeBytes(of: ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: value >> 32)), as: UInt64.self)
         target.storeBytes(

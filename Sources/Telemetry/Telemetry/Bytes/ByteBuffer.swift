@@ -76,16 +76,30 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
     }
 
     /// Appends the UTF-8 of a literal.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func append(_ text: StaticString) { append(text.utf8Start, count: text.utf8CodeUnitCount) }
 
     /// Appends the UTF-8 of `text` as it is.
-    @inlinable
+    @inlinable @inline(__always)
     package mutating func append(_ text: String) {
         let done: Void? = text.utf8.withContiguousStorageIfAvailable { source in
             if let address = source.baseAddress { append(address, count: source.count) }
         }
         if done == nil { for byte in text.utf8 { append(byte) } }
+    }
+
+    /// Appends the UTF-8 of a literal where room for it is reserved.
+    @inlinable @inline(__always)
+    package mutating func appendReserved(_ text: StaticString) {
+        memcpy(base + count, text.utf8Start, text.utf8CodeUnitCount)
+        count &+= text.utf8CodeUnitCount
+    }
+
+    /// Appends one byte where room for it is reserved.
+    @inlinable @inline(__always)
+    package mutating func appendReserved(_ byte: UInt8) {
+        base[count] = byte
+        count &+= 1
     }
 
     /// The bytes for reading; they must not escape.

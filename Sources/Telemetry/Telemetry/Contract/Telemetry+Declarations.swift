@@ -3,7 +3,7 @@ extension Telemetry {
     package static let declarations = TelemetryDeclarations(
         metrics: [
             MetricRegistry.misuse.declaration, Tracer.started.declaration, Tracer.alive.declaration,
-            LoggerCore.LineCounters.written.declaration,
+            LogLineCounters.written.declaration,
         ],
         events: [metricMisuse], fields: [.metricName, .metricMisuse])
 }

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The ECS JSON line of one logger (ecs-logging 1.0, ECS 9): the keys in their order, the constant parts prepared.
 ///
 /// A class: what it holds is shared by every line, and a struct would be retained part by part.
@@ -9,9 +11,11 @@ final class LogLineLayout: Sendable {
     /// Fields of one line that are kept.
     static let maxFields = 64
 
+    /// Room for what names the span, and the key of the request id.
+    private static let identityBytes = 128
+
+    /// Everything between the message and the name of the event.
     private let afterMessage: [UInt8]
-    private let afterEvent: [UInt8]
-    private let process: [UInt8]
 
     init(serviceName: String, logger: String, processID: Int) {
         var buffer = ByteBuffer()
@@ -19,27 +23,23 @@ final class LogLineLayout: Sendable {
         buffer.append(Self.ecsVersion)
         buffer.append("\",\"service.name\":" as StaticString)
         buffer.appendJSONString(serviceName)
+        buffer.append(",\"event.dataset\":" as StaticString)
+        buffer.appendJSONString(serviceName + ".log")
         buffer.append(",\"log.logger\":" as StaticString)
         buffer.appendJSONString(logger)
-        buffer.append(",\"event.action\":\"" as StaticString)
-        afterMessage = buffer.array()
-        buffer.removeAll()
-        buffer.append("\",\"event.dataset\":" as StaticString)
-        buffer.appendJSONString(serviceName + ".log")
-        afterEvent = buffer.array()
-        buffer.removeAll()
         buffer.append(",\"process.pid\":" as StaticString)
         buffer.appendDecimal(processID)
-        process = buffer.array()
+        buffer.append(",\"event.action\":\"" as StaticString)
+        afterMessage = buffer.array()
     }
 
     /// Appends the line with its line feed to the thread's scratch buffer.
+    @inline(__always)
     func encode(
-        _ event: LogEvent, _ message: String, _ fields: [Attribute], context: TelemetryContext,
+        _ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>, context: TelemetryContext,
         wallNanoseconds: UInt64, into state: inout ThreadState
     ) {
-        state.scratch.append("{\"@timestamp\":\"" as StaticString)
-        state.appendTimestamp(wallNanoseconds: wallNanoseconds)
+        state.appendLineStart(wallNanoseconds: wallNanoseconds)
         switch event.level {
         case .debug: state.scratch.append("\",\"log.level\":\"debug\",\"message\":\"" as StaticString)
         case .info: state.scratch.append("\",\"log.level\":\"info\",\"message\":\"" as StaticString)
@@ -48,79 +48,112 @@ final class LogLineLayout: Sendable {
         }
         state.scratch.appendJSONEscaped(message, limit: Self.maxMessageBytes)
         state.scratch.append(afterMessage)
-        state.scratch.appendJSONEscaped(event.name)
-        state.scratch.append(afterEvent)
+        if event.isPlain { state.scratch.append(event.name) } else { state.scratch.appendJSONEscaped(event.name) }
+        state.scratch.reserve(Self.identityBytes)
+        state.scratch.appendReserved(UInt8(ascii: "\""))
         if let span = context.span {
-            state.scratch.append(",\"trace.id\":\"" as StaticString)
-            state.scratch.appendHex(span.traceID.high)
-            state.scratch.appendHex(span.traceID.low)
-            state.scratch.append("\",\"span.id\":\"" as StaticString)
-            state.scratch.appendHex(span.spanID.value)
-            state.scratch.append(UInt8(ascii: "\""))
+            state.scratch.appendReserved(",\"trace.id\":\"" as StaticString)
+            state.scratch.appendReservedHex(span.traceID.high)
+            state.scratch.appendReservedHex(span.traceID.low)
+            state.scratch.appendReserved("\",\"span.id\":\"" as StaticString)
+            state.scratch.appendReservedHex(span.spanID.value)
+            state.scratch.appendReserved(UInt8(ascii: "\""))
         }
         if let id = context.requestID {
-            state.scratch.append(",\"http.request.id\":\"" as StaticString)
+            state.scratch.appendReserved(",\"http.request.id\":\"" as StaticString)
             state.scratch.appendJSONEscaped(id, limit: Self.maxValueBytes)
             state.scratch.append(UInt8(ascii: "\""))
         }
-        state.scratch.append(process)
-        Self.append(fields, context: context, to: &state.scratch)
+        for index in 0..<min(fields.count, Self.maxFields) {
+            Self.append(index, of: fields, context: context, to: &state.scratch)
+        }
         state.scratch.append("}\n" as StaticString)
     }
 
-    private static func append(_ fields: [Attribute], context: TelemetryContext, to buffer: inout ByteBuffer) {
-        fields.withUnsafeBufferPointer { fields in
-            for index in 0..<min(fields.count, maxFields) {
-                let key = fields[index].key
-                // JSON with a key twice is not JSON for everybody: the first one stays.
-                if isRepeated(key, in: fields, before: index) { continue }
-                if key.traits.contains(.contextual) {
-                    if key.name == "http.request.id" ? context.requestID != nil : context.span != nil { continue }
-                }
-                buffer.append(",\"" as StaticString)
-                if key.traits.contains(.needsRewriting) {
-                    buffer.appendJSONEscaped(key.rewrittenName, limit: maxValueBytes)
-                } else {
-                    buffer.append(key.name)
-                }
-                buffer.append("\":" as StaticString)
-                if key.traits.contains(.sensitive) {
-                    buffer.append("\"[redacted]\"" as StaticString)
-                } else {
-                    append(fields[index].value, to: &buffer)
-                }
-            }
+    @inline(__always)
+    private static func append(
+        _ index: Int, of fields: borrowing Swift.Span<Attribute>, context: TelemetryContext, to buffer: inout ByteBuffer
+    ) {
+        let traits = fields[index].key.traits
+        // JSON with a key twice is not JSON for everybody: the first one stays.
+        let fingerprint = fields[index].key.fingerprint
+        for earlier in 0..<index where fields[earlier].key.fingerprint == fingerprint {
+            if fields[earlier].key == fields[index].key { return }
+        }
+        if !traits.isEmpty {
+            return appendUnusual(fields[index], context: context, to: &buffer)
+        }
+        appendKey(fields[index].key.name, to: &buffer)
+        append(fields[index].value, to: &buffer)
+    }
+
+    /// `,"name":`, and then there is room for a number.
+    @inline(__always)
+    private static func appendKey(_ name: String, to buffer: inout ByteBuffer) {
+        let done: Void? = name.utf8.withContiguousStorageIfAvailable { bytes in
+            buffer.reserve(bytes.count + 8)
+            buffer.appendReserved(",\"" as StaticString)
+            if let start = bytes.baseAddress { memcpy(buffer.base + buffer.count, start, bytes.count) }
+            buffer.count &+= bytes.count
+            buffer.appendReserved("\":" as StaticString)
+        }
+        if done == nil {
+            buffer.append(",\"" as StaticString)
+            buffer.append(name)
+            buffer.append("\":" as StaticString)
+        }
+    }
+
+    /// A field whose key says more than its name.
+    @inline(never)
+    private static func appendUnusual(_ field: Attribute, context: TelemetryContext, to buffer: inout ByteBuffer) {
+        let key = field.key
+        if key.traits.contains(.contextual) {
+            if key.name == "http.request.id" ? context.requestID != nil : context.span != nil { return }
+        }
+        buffer.append(",\"" as StaticString)
+        if key.traits.contains(.needsRewriting) {
+            buffer.appendJSONEscaped(key.rewrittenName, limit: maxValueBytes)
+        } else {
+            buffer.append(key.name)
+        }
+        buffer.append("\":" as StaticString)
+        if key.traits.contains(.sensitive) {
+            buffer.append("\"[redacted]\"" as StaticString)
+        } else {
+            append(field.value, to: &buffer)
         }
     }
 
     @inline(__always)
-    private static func isRepeated(
-        _ key: AttributeKey, in fields: UnsafeBufferPointer<Attribute>, before end: Int
-    ) -> Bool {
-        for index in 0..<end where fields[index].key == key { return true }
-        return false
-    }
-
     private static func append(_ value: AttributeValue, to buffer: inout ByteBuffer) {
         switch value {
-        case .string(let text): buffer.appendJSONString(text, limit: maxValueBytes)
+        case .string(let text):
+            buffer.append(UInt8(ascii: "\""))
+            buffer.appendJSONEscaped(text, limit: maxValueBytes)
+            buffer.append(UInt8(ascii: "\""))
         case .int(let number): buffer.appendDecimal(number)
         case .bool(let flag): buffer.append(flag ? "true" : "false" as StaticString)
-        case .double(let number):
-            if number.isFinite {
-                buffer.appendNumber(number)
-            } else {
-                buffer.append(UInt8(ascii: "\""))
-                buffer.appendNumber(number)
-                buffer.append(UInt8(ascii: "\""))
-            }
-        case .strings(let texts):
-            buffer.append(UInt8(ascii: "["))
-            for (index, text) in texts.prefix(maxFields).enumerated() {
-                if index > 0 { buffer.append(UInt8(ascii: ",")) }
-                buffer.appendJSONString(text, limit: maxValueBytes)
-            }
-            buffer.append(UInt8(ascii: "]"))
+        case .double(let number): append(number, to: &buffer)
+        case .strings(let texts): append(texts, to: &buffer)
         }
+    }
+
+    /// JSON has no infinities: they become text.
+    @inline(never)
+    private static func append(_ number: Double, to buffer: inout ByteBuffer) {
+        if !number.isFinite { buffer.append(UInt8(ascii: "\"")) }
+        buffer.appendNumber(number)
+        if !number.isFinite { buffer.append(UInt8(ascii: "\"")) }
+    }
+
+    @inline(never)
+    private static func append(_ texts: [String], to buffer: inout ByteBuffer) {
+        buffer.append(UInt8(ascii: "["))
+        for (index, text) in texts.prefix(maxFields).enumerated() {
+            if index > 0 { buffer.append(UInt8(ascii: ",")) }
+            buffer.appendJSONString(text, limit: maxValueBytes)
+        }
+        buffer.append(UInt8(ascii: "]"))
     }
 }

@@ -1,4 +1,4 @@
-internal import Synchronization
+package import Synchronization
 
 /// Where encoded log lines go: the writer of the process, or memory in a test.
 package protocol LogSink: AnyObject, Sendable {
@@ -9,7 +9,7 @@ package protocol LogSink: AnyObject, Sendable {
 
 /// The lowest level that is written, changeable while the service runs.
 package final class LogLevelControl: Sendable {
-    private let threshold: Atomic<Int>
+    @usableFromInline let threshold: Atomic<Int>
 
     package init(_ level: LogLevel = .info) { threshold = Atomic(level.rawValue) }
 
@@ -19,5 +19,6 @@ package final class LogLevelControl: Sendable {
         set { threshold.store(newValue.rawValue, ordering: .relaxed) }
     }
 
+    @inlinable @inline(__always)
     func allows(_ level: LogLevel) -> Bool { level.rawValue >= threshold.load(ordering: .relaxed) }
 }

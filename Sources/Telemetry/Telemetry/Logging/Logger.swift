@@ -36,7 +36,11 @@ package struct LogEvent: Hashable, Sendable {
     package let name: String
     package let level: LogLevel
     package let help: String
+    /// Whether the name may stand in a line as it is.
+    let isPlain: Bool
+
     package init(_ name: String, level: LogLevel = .info, help: String) {
+        isPlain = name.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F && $0 != 0x22 && $0 != 0x5C }
         self.name = name
         self.level = level
         self.help = help
@@ -58,7 +62,9 @@ package struct Logger: Sendable {
         _ event: LogEvent, _ message: @autoclosure () -> String, _ fields: @autoclosure () -> [Attribute] = []
     ) {
         guard core.isEnabled(event.level) else { return }
-        core.write(event, message(), fields())
+        // A literal of fields lives on the caller's stack: nothing keeps what the span shows.
+        let fields = fields()
+        core.write(event, message(), fields.span)
     }
 
     /// The same logger under another `log.logger` name.
@@ -70,42 +76,16 @@ package struct Logger: Sendable {
 
 /// What the loggers of one name share: the sink, the level, and the parts of a line that never change.
 package final class LoggerCore: Sendable {
-    let control: LogLevelControl
-    private let sink: (any LogSink)?
+    @usableFromInline let control: LogLevelControl
+    @usableFromInline let sink: (any LogSink)?
     private let clock: TelemetryClock
     private let serviceName: String
-    private let lines: LineCounters
+    private let lines: LogLineCounters
     private let layout: LogLineLayout
-
-    /// How many lines of each level were written.
-    final class LineCounters: Sendable {
-        static let written = Counter("telemetry_log_lines_total", help: "Log lines written.", labels: ["level"])
-        let debug: CounterSeries
-        let info: CounterSeries
-        let warn: CounterSeries
-        let error: CounterSeries
-
-        init(_ metrics: MetricRegistry) {
-            let family = metrics.counter(Self.written)
-            debug = family.series(LogLevel.debug.name)
-            info = family.series(LogLevel.info.name)
-            warn = family.series(LogLevel.warn.name)
-            error = family.series(LogLevel.error.name)
-        }
-
-        func count(_ level: LogLevel) {
-            switch level {
-            case .debug: debug.increment()
-            case .info: info.increment()
-            case .warn: warn.increment()
-            case .error: error.increment()
-            }
-        }
-    }
 
     init(
         serviceName: String, logger: String, sink: (any LogSink)?, control: LogLevelControl, clock: TelemetryClock,
-        lines: LineCounters
+        lines: LogLineCounters
     ) {
         self.serviceName = serviceName
         self.sink = sink
@@ -121,19 +101,47 @@ package final class LoggerCore: Sendable {
     }
 
     /// Whether lines of this level are written.
+    @inlinable @inline(__always)
     package func isEnabled(_ level: LogLevel) -> Bool { sink != nil && control.allows(level) }
 
     /// Encodes a line and hands it to the sink.
-    package func write(_ event: LogEvent, _ message: String, _ fields: [Attribute]) {
+    package func write(_ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>) {
         guard let sink else { return }
-        let context = TelemetryContext.current
         let state = ThreadState.current
         state.pointee.scratch.removeAll()
         layout.encode(
-            event, message, fields, context: context, wallNanoseconds: clock.wallNanoseconds(), into: &state.pointee)
+            event, message, fields, context: TelemetryContext.current, wallNanoseconds: clock.wallNanoseconds(),
+            into: &state.pointee)
         sink.write(UnsafeRawBufferPointer(start: state.pointee.scratch.base, count: state.pointee.scratch.count))
         state.pointee.scratch.removeAll()
         state.pointee.scratch.shrink(to: ThreadState.keptScratchBytes)
         lines.count(event.level)
+    }
+}
+
+/// How many lines of each level were written.
+final class LogLineCounters: Sendable {
+    static let written = Counter("telemetry_log_lines_total", help: "Log lines written.", labels: ["level"])
+    private let debug: CounterSeries
+    private let info: CounterSeries
+    private let warn: CounterSeries
+    private let error: CounterSeries
+
+    init(_ metrics: MetricRegistry) {
+        let family = metrics.counter(Self.written)
+        debug = family.series(LogLevel.debug.name)
+        info = family.series(LogLevel.info.name)
+        warn = family.series(LogLevel.warn.name)
+        error = family.series(LogLevel.error.name)
+    }
+
+    @inline(__always)
+    func count(_ level: LogLevel) {
+        switch level {
+        case .debug: debug.increment()
+        case .info: info.increment()
+        case .warn: warn.increment()
+        case .error: error.increment()
+        }
     }
 }

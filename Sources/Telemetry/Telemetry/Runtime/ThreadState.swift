@@ -6,8 +6,8 @@ internal import Glibc
 struct ThreadState: ~Copyable {
     var random: Xoshiro256
     var scratch = ByteBuffer(capacity: 1024)
-    var second = ByteBuffer(capacity: 32)
-    var formattedSecond = Int64.min
+    var lineStart = ByteBuffer(capacity: ThreadState.lineStartBytes)
+    var formattedSecond = UInt64.max
     var spanRecords = SpanRecordPool()
     /// What the wall clock is ahead of the monotonic one, and when that was found out.
     var wallOffset = WallOffset()
@@ -31,18 +31,32 @@ struct ThreadState: ~Copyable {
         return state
     }
 
-    /// Appends `YYYY-MM-DDTHH:MM:SS.mmmZ`; the text down to the second is formatted once a second.
-    mutating func appendTimestamp(wallNanoseconds: UInt64) {
-        let seconds = Int64(wallNanoseconds / 1_000_000_000)
-        if seconds != formattedSecond {
-            second.removeAll()
-            second.appendDateTime(unixSeconds: seconds)
-            formattedSecond = seconds
-        }
-        scratch.append(second.base, count: second.count)
-        scratch.append(UInt8(ascii: "."))
-        scratch.appendPadded(wallNanoseconds % 1_000_000_000 / 1_000, width: 6)
+    /// Room for `lineStart` in whole words, so that it is copied by a few moves.
+    static let lineStartBytes = 40
+
+    /// Begins a line with `{"@timestamp":"YYYY-MM-DDTHH:MM:SS.mmmmmmZ`; what stands before the fraction is formatted
+    /// once a second.
+    @inline(__always)
+    mutating func appendLineStart(wallNanoseconds: UInt64) {
+        let (seconds, fraction) = wallNanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        if seconds != formattedSecond { formatLineStart(seconds) }
+        scratch.reserve(Self.lineStartBytes)
+        UnsafeMutableRawPointer(scratch.base + scratch.count).copyMemory(
+            from: lineStart.base, byteCount: Self.lineStartBytes)
+        scratch.count &+= lineStart.count
+        scratch.appendSixDigits(UInt32(truncatingIfNeeded: fraction / 1_000))
         scratch.append(UInt8(ascii: "Z"))
+    }
+
+    @inline(never)
+    private mutating func formatLineStart(_ seconds: UInt64) {
+        lineStart.removeAll()
+        lineStart.append("{\"@timestamp\":\"" as StaticString)
+        lineStart.appendDateTime(unixSeconds: Int64(seconds))
+        lineStart.append(UInt8(ascii: "."))
+        // The copy takes whole words: they are all initialised.
+        for index in lineStart.count..<Self.lineStartBytes { lineStart.base[index] = 0 }
+        formattedSecond = seconds
     }
 }
 
