@@ -113,13 +113,17 @@ import Testing
         #expect(!result12)
     }
 
-    @Test func filterSeesNamesInLowerCase() {
+    @Test func passesOnWhatTheClosureKeeps() {
         var fields = HTTPFields()
         fields.add("X-A", "1")
         fields.add("Y", "2")
         fields.add("x-B", "3")
-        fields.filter { name in !name.starts(with: "x-".utf8) }
-        #expect(list(fields) == ["Y: 2"])
+        fields.add("X-Ab", "4")
+        fields.add("Z", "5")
+        #expect(list(fields.passedOn { !$0.isName(beginningWith: "x-") }) == ["Y: 2", "Z: 5"])
+        #expect(list(fields.passedOn { !$0.isName("x-b") }) == ["X-A: 1", "Y: 2", "X-Ab: 4", "Z: 5"])
+        #expect(fields.passedOn { _ in false }.isEmpty)
+        #expect(fields.passedOn(spareFields: 4, spareBytes: 100) == fields)
     }
 
     @Test func removesWhatIsOfOneHop() throws {
@@ -127,11 +131,32 @@ import Testing
             try parseRequest(
                 get(
                     "Connection: x-secret, Keep-Alive", "X-Secret: 1", "Keep-Alive: 5", "Upgrade: h2c", "TE: trailers",
-                    "A: b"))
+                    "A: b", "connection:, ,a-b ,x-secret", "X-SECRET: 2", "A-B: c", "Proxy-Connection: x",
+                    "Proxy-Authenticate: x", "Proxy-Authorization: x", "Trailer: x", "C: d"))
         )
         .fields
         fields.removeHopByHop()
-        #expect(list(fields) == ["Host: x", "A: b"])
+        #expect(list(fields) == ["Host: x", "A: b", "C: d"])
+        fields.add("E", "f")
+        #expect(list(fields) == ["Host: x", "A: b", "C: d", "E: f"])
+    }
+
+    @Test func addsOnlyWhatIsMissing() {
+        var defaults = HTTPFields()
+        defaults.add("A", "1")
+        defaults.add("B", "2")
+        var fields = HTTPFields()
+        fields.addMissing(defaults)
+        #expect(list(fields) == ["A: 1", "B: 2"])
+        var own = HTTPFields()
+        own.add("b", "9")
+        own.addMissing(defaults)
+        own.add("C", "3")
+        #expect(list(own) == ["b: 9", "A: 1", "C: 3"])
+        own.removeAll()
+        #expect(own.isEmpty && own.byteCount == 0)
+        own.addMissing(defaults)
+        #expect(own["b"] == "2")
     }
 
     @Test func parsedFieldsCanBeChanged() throws {
@@ -163,7 +188,7 @@ import Testing
                     fields.remove(name)
                     model.removeAll { $0.name.lowercased() == name.lowercased() }
                 default:
-                    fields.filter { $0.count != name.utf8.count }
+                    fields = fields.passedOn { $0.count != name.utf8.count }
                     model.removeAll { $0.name.utf8.count == name.utf8.count }
                 }
             }

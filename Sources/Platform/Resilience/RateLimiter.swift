@@ -27,11 +27,10 @@ package final class RateLimiter: Sendable {
     /// - Parameter now: monotonic nanoseconds.
     package func admit(_ key: String, now: UInt64) -> Verdict {
         buckets.withLock { buckets in
-            var bucket = buckets[key] ?? TokenBucket(ratePerSecond: ratePerSecond, burst: burst, now: now)
-            let wait = bucket.take(now: now)
-            buckets[key] = bucket
-            if let wait { return .refused(retryAfterSeconds: wait) }
-            return .admitted(remaining: bucket.remaining(now: now))
+            buckets.update(key, default: TokenBucket(ratePerSecond: ratePerSecond, burst: burst, now: now)) { bucket in
+                if let wait = bucket.take(now: now) { return .refused(retryAfterSeconds: wait) }
+                return .admitted(remaining: bucket.remaining(now: now))
+            }
         }
     }
 }

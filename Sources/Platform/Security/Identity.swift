@@ -6,6 +6,9 @@ package struct Identity: Sendable, Hashable {
     package var companyID: String?
     package var isAdmin: Bool { roles.contains("admin") }
 
+    /// The user alone tells most identities apart; comparing looks at everything.
+    package func hash(into hasher: inout Hasher) { hasher.combine(userID) }
+
     package init(userID: String, username: String, roles: [String], companyID: String? = nil) {
         self.userID = userID
         self.username = username

@@ -52,7 +52,15 @@ package struct IdentitySigner: Sendable {
     /// - Parameter now: seconds since 1970.
     /// - Throws: `TokenError`.
     package func verify(_ text: String, now: Int64) throws(TokenError) -> Identity {
-        guard text.utf8.count <= Self.maxBytes else { throw .malformed }
+        let bytes = Array(text.utf8)
+        return try bytes.withUnsafeBufferPointer { bytes throws(TokenError) in try verify(bytes, now: now) }
+    }
+
+    /// - Parameters: text: the characters of a signed identity. - now: seconds since 1970.
+    /// - Throws: `TokenError`.
+    package func verify(_ bytes: UnsafeBufferPointer<UInt8>, now: Int64) throws(TokenError) -> Identity {
+        guard bytes.count <= Self.maxBytes else { throw .malformed }
+        let text = SignedText(bytes)
         if let known = verified[text] {
             do throws(TokenError) {
                 try Self.checkTimes(known, now)
@@ -62,7 +70,7 @@ package struct IdentitySigner: Sendable {
             }
             return known.identity
         }
-        let read = try verifyAnew(Array(text.utf8))
+        let read = try verifyAnew(text.bytes)
         try Self.checkTimes(read, now)
         verified.insert(read, for: text)
         return read.identity

@@ -7,9 +7,17 @@ package struct TokenSigner: Sendable {
     private let leewaySeconds: Int64
     private let verified: VerifiedCache<Verified>
 
-    private struct Verified: Sendable {
+    /// An object, so that finding it copies nothing.
+    private final class Verified: Sendable {
         let claims: AccessTokenClaims
+        let identity: Identity
         let notBefore: Int64
+
+        init(_ claims: AccessTokenClaims, notBefore: Int64) {
+            self.claims = claims
+            self.notBefore = notBefore
+            identity = claims.identity
+        }
     }
 
     /// The header that is made here, and compared as text first.
@@ -62,20 +70,35 @@ package struct TokenSigner: Sendable {
     /// - Parameter now: seconds since 1970.
     /// - Throws: `TokenError`.
     package func verify(_ token: String, now: Int64) throws(TokenError) -> AccessTokenClaims {
-        guard token.utf8.count <= Self.maxBytes else { throw .malformed }
-        if let known = verified[token] {
+        let bytes = Array(token.utf8)
+        return try bytes.withUnsafeBufferPointer { bytes throws(TokenError) in try check(bytes, now) }.claims
+    }
+
+    /// Who a token speaks for.
+    /// - Parameters: token: its characters. - now: seconds since 1970.
+    /// - Throws: `TokenError`.
+    package func identity(
+        bearing token: UnsafeBufferPointer<UInt8>, now: Int64
+    ) throws(TokenError) -> Identity {
+        try check(token, now).identity
+    }
+
+    private func check(_ token: UnsafeBufferPointer<UInt8>, _ now: Int64) throws(TokenError) -> Verified {
+        guard token.count <= Self.maxBytes else { throw .malformed }
+        let text = SignedText(token)
+        if let known = verified[text] {
             do throws(TokenError) {
                 try checkTimes(known, now)
             } catch {
-                verified.remove(token)
+                verified.remove(text)
                 throw error
             }
-            return known.claims
+            return known
         }
-        let read = try verifyAnew(Array(token.utf8))
+        let read = try verifyAnew(text.bytes)
         try checkTimes(read, now)
-        verified.insert(read, for: token)
-        return read.claims
+        verified.insert(read, for: text)
+        return read
     }
 
     private func checkTimes(_ token: Verified, _ now: Int64) throws(TokenError) {
@@ -117,7 +140,7 @@ package struct TokenSigner: Sendable {
             company = text
         }
         return Verified(
-            claims: AccessTokenClaims(
+            AccessTokenClaims(
                 subject: subject, username: name, roles: roles, companyID: company, issuedAt: issued,
                 expiresAt: expires, tokenID: id),
             notBefore: notBefore)

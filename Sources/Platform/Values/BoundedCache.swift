@@ -37,6 +37,19 @@ package struct BoundedCache<Key: Hashable, Value> {
         }
     }
 
+    /// Changes the value of a key where it lies; the key counts as used.
+    /// - Parameter initial: the value of a key that is not there.
+    @inlinable
+    package mutating func update<Result>(
+        _ key: Key, default initial: @autoclosure () -> Value, _ change: (inout Value) -> Result
+    ) -> Result {
+        if let index = young.index(forKey: key) { return change(&young.values[index]) }
+        var value = old.removeValue(forKey: key) ?? initial()
+        let result = change(&value)
+        insert(value, key)
+        return result
+    }
+
     @inlinable
     mutating func insert(_ value: Value, _ key: Key) {
         if young.count >= generation, young[key] == nil {

@@ -24,8 +24,8 @@ package enum GatewayService {
         // The gateway's own errors look as those of the service behind a path.
         for entry in table.entries { app.routes(entry.prefix, errors: entry.errors) { _ in } }
         app.fallback(
-            maxBodyBytes: configuration.maxBodyBytes,
-            template: { table.entry(for: $0.target)?.template ?? "unmatched" }, proxy.handle)
+            maxBodyBytes: configuration.maxBodyBytes, templates: table.entries.map(\.template),
+            template: { table.index(for: $0.target) }, proxy.handle)
 
         let health = ServicesHealth(table.services + ["processor"], services: app.services, client: client)
         app.routes("/health") { $0.get("/services", .open, health.answer) }

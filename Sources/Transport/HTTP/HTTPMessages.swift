@@ -22,9 +22,20 @@ package struct HTTPRequest: Sendable {
     }
 
     /// The target up to the question mark, still percent-encoded.
-    package var path: Substring { target.prefix { $0 != "?" } }
+    package var path: Substring { queryMark.map { target[..<$0] } ?? target[...] }
     /// What follows the question mark, still percent-encoded; nil without one.
-    package var query: Substring? { target.firstIndex(of: "?").map { target[target.index(after: $0)...] } }
+    package var query: Substring? { queryMark.map { target[target.utf8.index(after: $0)...] } }
+
+    private var queryMark: String.Index? { Self.queryMark(in: target) }
+
+    /// Where the query of a request target begins, with its question mark; nil without one.
+    package static func queryMark(in target: String) -> String.Index? {
+        let bytes = target.utf8.span
+        for offset in bytes.indices where bytes[offset] == UInt8(ascii: "?") {
+            return target.utf8.index(target.startIndex, offsetBy: offset)
+        }
+        return nil
+    }
 }
 
 /// A response as a handler returns it, and as the client hands it to its caller.

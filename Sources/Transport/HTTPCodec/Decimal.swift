@@ -1,27 +1,30 @@
 /// Decimal numbers as bytes, without making a `String`.
 enum Decimal {
+    /// Digits and sign of the smallest number.
+    static let maxDigits = 20
+
     static func append(_ number: Int, to output: inout [UInt8]) {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: maxDigits) { buffer in
+            output.append(contentsOf: buffer[write(number, to: buffer)...])
+        }
+    }
+
+    /// Writes to the end of a buffer of `maxDigits` bytes.
+    /// - Returns: where the number begins.
+    static func write(_ number: Int, to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var left = number.magnitude
-        if number < 0 { output.append(0x2D) }
-        if left < 10 {
-            output.append(0x30 + UInt8(left))
-            return
-        }
-        var width = 1
-        var bound: UInt = 10
-        while left >= bound {
-            width += 1
-            let (next, overflow) = bound.multipliedReportingOverflow(by: 10)
-            if overflow { break }
-            bound = next
-        }
-        output.append(contentsOf: repeatElement(0x30, count: width))
-        var index = output.count
-        while left > 0 {
+        var index = buffer.count
+        repeat {
+            let (quotient, digit) = left.quotientAndRemainder(dividingBy: 10)
             index -= 1
-            output[index] = 0x30 + UInt8(left % 10)
-            left /= 10
+            buffer[index] = 0x30 + UInt8(truncatingIfNeeded: digit)
+            left = quotient
+        } while left > 0
+        if number < 0 {
+            index -= 1
+            buffer[index] = 0x2D
         }
+        return index
     }
 
     static func appendHex(_ number: Int, to output: inout [UInt8]) {

@@ -81,8 +81,9 @@ package struct HTTPFields: Sendable {
         }
     }
 
-    func firstIndex(of name: String) -> Int? {
-        let wanted = name.utf8.span
+    func firstIndex(of name: String) -> Int? { firstIndex(of: name.utf8.span) }
+
+    func firstIndex(of wanted: Span<UInt8>) -> Int? {
         let bytes = bytes.span
         for index in entries.indices where Self.isNamed(wanted, entries[index], bytes) { return index }
         return nil
@@ -96,7 +97,7 @@ package struct HTTPFields: Sendable {
     }
 
     @inline(__always)
-    private static func isNamed(_ wanted: Span<UInt8>, _ entry: Entry, _ bytes: Span<UInt8>) -> Bool {
+    static func isNamed(_ wanted: Span<UInt8>, _ entry: Entry, _ bytes: Span<UInt8>) -> Bool {
         guard Int(entry.nameLength) == wanted.count else { return false }
         let start = entry.start
         for offset in 0..<wanted.count
@@ -132,9 +133,9 @@ extension HTTPFields {
     /// Appends a field whose value is a decimal number.
     @discardableResult
     package mutating func add(_ name: String, _ value: Int) -> Bool {
-        var digits: [UInt8] = []
-        Decimal.append(value, to: &digits)
-        return append(name.utf8.span, digits.span)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Decimal.maxDigits) { buffer in
+            append(name.utf8.span, UnsafeBufferPointer(rebasing: buffer[Decimal.write(value, to: buffer)...]).span)
+        }
     }
 
     /// Appends a field whose value is bytes, as `add(_:_:)` does with text.
@@ -155,43 +156,6 @@ extension HTTPFields {
         let wanted = name.utf8.span
         guard let first = firstIndex(of: name) else { return }
         removeAll(from: first) { entry, bytes in Self.isNamed(wanted, entry, bytes) }
-    }
-
-    /// Keeps the fields of which the closure says true; it sees the name in lower case, as bytes.
-    package mutating func filter(_ isKept: (UnsafeBufferPointer<UInt8>) -> Bool) {
-        var name: [UInt8] = []
-        name.reserveCapacity(64)
-        removeAll { entry, bytes in
-            name.removeAll(keepingCapacity: true)
-            for index in entry.nameRange { name.append(ByteClass.lower(bytes[index])) }
-            return !name.withUnsafeBufferPointer(isKept)
-        }
-    }
-
-    /// Removes what speaks about one connection only, and what `Connection` lists (RFC 9110, section 7.6.1): for
-    /// a message that is passed on.
-    package mutating func removeHopByHop() {
-        for list in values("connection") {
-            for option in list.utf8.split(separator: 0x2C) {
-                let option = String(Substring(option))
-                let name = option.drop { $0 == " " || $0 == "\t" }.prefix { $0 != " " && $0 != "\t" }
-                // Nearly always `close` or `keep-alive`, which are gone below.
-                if !name.isEmpty, contains(String(name)) { remove(String(name)) }
-            }
-        }
-        removeAll { entry, bytes in
-            let name = entry.nameRange
-            switch name.count {
-            case 2: return bytes.equals("te", name)
-            case 7: return bytes.equals("trailer", name) || bytes.equals("upgrade", name)
-            case 10: return bytes.equals("connection", name) || bytes.equals("keep-alive", name)
-            case 16: return bytes.equals("proxy-connection", name)
-            case 17: return bytes.equals("transfer-encoding", name)
-            case 18: return bytes.equals("proxy-authenticate", name)
-            case 19: return bytes.equals("proxy-authorization", name)
-            default: return false
-            }
-        }
     }
 
     /// Takes lines out of the buffer as well as out of the list, in one pass, so that replacing a field again and again
@@ -222,7 +186,14 @@ extension HTTPFields {
         bytes.removeSubrange(end...)
     }
 
-    private mutating func append(_ name: Span<UInt8>, _ untrimmed: Span<UInt8>) -> Bool {
+    /// Removes every field, and keeps the room that they had.
+    package mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
+    }
+
+    @discardableResult
+    mutating func append(_ name: Span<UInt8>, _ untrimmed: Span<UInt8>) -> Bool {
         let range = untrimmed.trimmed(0..<untrimmed.count)
         guard !name.isEmpty, name.count <= Self.maxPartBytes, range.count <= Self.maxPartBytes,
             bytes.count < Self.maxBytes, untrimmed.indexOfControl(from: 0, to: untrimmed.count) == untrimmed.count
@@ -233,16 +204,34 @@ extension HTTPFields {
             if bytes.capacity == 0 { bytes.reserveCapacity(256) }
         }
         let start = UInt32(truncatingIfNeeded: bytes.count)
-        name.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-        bytes.append(0x3A)
-        bytes.append(0x20)
-        untrimmed.extracting(range).withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-        bytes.append(0x0D)
-        bytes.append(0x0A)
+        bytes.append(addingCapacity: name.count &+ range.count &+ 4) { line in
+            line.append(name)
+            line.append(0x3A)
+            line.append(0x20)
+            line.append(untrimmed.extracting(range))
+            line.append(0x0D)
+            line.append(0x0A)
+        }
         entries.append(
             Entry(
-                name: start, value: start + UInt32(name.count) + 2, nameLength: UInt16(name.count),
-                valueLength: UInt16(range.count)))
+                name: start, value: start &+ UInt32(truncatingIfNeeded: name.count) &+ 2,
+                nameLength: UInt16(truncatingIfNeeded: name.count), valueLength: UInt16(truncatingIfNeeded: range.count)
+            ))
         return true
+    }
+}
+
+extension OutputSpan where Element == UInt8 {
+    /// Appends a copy of the bytes; there must be room.
+    @inline(__always)
+    mutating func append(_ source: Span<UInt8>) {
+        withUnsafeMutableBufferPointer { buffer, count in
+            precondition(buffer.count - count >= source.count, "more bytes than there is room for")
+            source.withUnsafeBytes { bytes in
+                guard let base = buffer.baseAddress, let from = bytes.baseAddress else { return }
+                UnsafeMutableRawPointer(base + count).copyMemory(from: from, byteCount: bytes.count)
+            }
+            count += source.count
+        }
     }
 }

@@ -5,11 +5,12 @@
 package enum HTTPSerializer {
     /// Writes a request head. `Host`, `Connection` and framing come from the parameters; such fields in `fields` are
     /// skipped. Bytes of the target that a request line cannot hold are percent-encoded.
+    /// - Parameter own: fields that take the place of those of the same name in `fields`.
     /// - Returns: false, and nothing is written, for a method that is no token or a host that is malformed.
     @discardableResult
     package static func requestHead(
-        method: HTTPMethod, target: String, host: String, fields: HTTPFields, framing: HTTPFraming,
-        into output: inout [UInt8]
+        method: HTTPMethod, target: String, host: String, fields: HTTPFields, own: HTTPFields = HTTPFields(),
+        framing: HTTPFraming, into output: inout [UInt8]
     ) -> Bool {
         let hostBytes = host.utf8.span
         guard TargetPath.isHost(hostBytes, 0..<hostBytes.count) else { return false }
@@ -26,7 +27,8 @@ package enum HTTPSerializer {
         append(" HTTP/1.1\r\nhost: ", to: &output)
         output.append(contentsOf: host.utf8)
         append("\r\n", to: &output)
-        append(fields, isRequest: true, to: &output)
+        append(fields, isRequest: true, replacedBy: own, to: &output)
+        append(own, isRequest: true, to: &output)
         switch (framing, method) {
         // A server may otherwise take a body to be missing (RFC 9110, section 8.6).
         case (.none, .post), (.none, .put), (.none, .patch): append("content-length: 0\r\n", to: &output)
@@ -140,13 +142,22 @@ package enum HTTPSerializer {
     }
 
     /// The lines lie in `fields` as they go out: whole runs are copied between those that are skipped.
-    private static func append(_ fields: HTTPFields, isRequest: Bool, to output: inout [UInt8]) {
+    private static func append(
+        _ fields: HTTPFields, isRequest: Bool, replacedBy own: HTTPFields = HTTPFields(), to output: inout [UInt8]
+    ) {
+        // Of each name length up to 63 whether a field of `own` has it: most others need no closer look.
+        var lengths: UInt64 = 0
+        for entry in own.entries { lengths |= 1 &<< UInt64(min(entry.nameLength, 63)) }
         fields.bytes.withUnsafeBufferPointer { buffer in
             let bytes = buffer.span
             var run = 0
             for index in fields.entries.indices {
                 let entry = fields.entries[index]
-                guard isOwn(bytes, entry.nameRange, isRequest: isRequest) else { continue }
+                guard
+                    isFraming(bytes, entry.nameRange, isRequest: isRequest)
+                        || lengths &>> UInt64(min(entry.nameLength, 63)) & 1 != 0
+                            && own.firstIndex(of: bytes.extracting(entry.nameRange)) != nil
+                else { continue }
                 output.append(contentsOf: buffer[run..<entry.start])
                 run = index + 1 < fields.entries.count ? fields.entries[index + 1].start : buffer.count
             }
@@ -156,7 +167,7 @@ package enum HTTPSerializer {
 
     /// Fields that the serializer writes itself.
     @inline(__always)
-    private static func isOwn(_ bytes: Span<UInt8>, _ name: Range<Int>, isRequest: Bool) -> Bool {
+    private static func isFraming(_ bytes: Span<UInt8>, _ name: Range<Int>, isRequest: Bool) -> Bool {
         switch name.count {
         case 4: isRequest ? bytes.equals("host", name) : bytes.equals("date", name)
         case 10: bytes.equals("connection", name) || bytes.equals("keep-alive", name)

@@ -156,12 +156,15 @@ package final class Application: Sendable {
         }
     }
 
-    /// A handler for requests that no route takes (the gateway's proxy). The route label is what `template` says.
+    /// A handler for requests that no route takes (the gateway's proxy).
+    /// - Parameters: templates: the route labels of its requests.
+    ///   - template: which of them a request has; nil for `unmatched`.
     package func fallback(
-        maxBodyBytes: Int = 1024 * 1024, template: @escaping @Sendable (HTTPRequest) -> String,
+        maxBodyBytes: Int = 1024 * 1024, templates: [String], template: @escaping @Sendable (HTTPRequest) -> Int?,
         _ handler: @escaping @Sendable (Request) async throws -> HTTPResponse
     ) {
-        let fallback = RequestPipeline.Fallback(template: template, maxBodyBytes: maxBodyBytes, handler: handler)
+        let fallback = RequestPipeline.Fallback(
+            templates: templates, template: template, maxBodyBytes: maxBodyBytes, handler: handler)
         registrations.withLock { $0.fallback = fallback }
     }
 

@@ -28,21 +28,27 @@ struct Authenticator: Sendable {
 
     /// - Parameter acceptsSigned: whether the peer may vouch for somebody: false at the edge of the platform.
     func caller(_ headers: HTTPFields, acceptsSigned: Bool) -> Caller {
-        if acceptsSigned, let text = headers[IdentitySigner.header] {
-            do {
-                return .signed(try identities.verify(text, now: Self.now))
-            } catch {
-                return .refused(Self.reason(error))
-            }
-        }
-        guard let header = headers["authorization"] else { return .nobody }
-        guard let token = Self.bearer(header) else { return .refused("scheme") }
+        if acceptsSigned, let caller = headers.withValue(IdentitySigner.header, signer) { return caller }
+        return headers.withValue("authorization", bearer) ?? .nobody
+    }
+
+    private func signer(_ text: UnsafeBufferPointer<UInt8>) -> Caller {
         do {
-            let claims = try tokens.verify(String(token), now: Self.now)
-            return .user(
-                Identity(
-                    userID: claims.subject, username: claims.username, roles: claims.roles,
-                    companyID: claims.companyID))
+            return .signed(try identities.verify(text, now: Self.now))
+        } catch {
+            return .refused(Self.reason(error))
+        }
+    }
+
+    /// Who sends `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
+    private func bearer(_ header: UnsafeBufferPointer<UInt8>) -> Caller {
+        let scheme: StaticString = "bearer "
+        guard header.count > scheme.utf8CodeUnitCount,
+            header.span.isName(beginningWith: scheme)
+        else { return .refused("scheme") }
+        let token = UnsafeBufferPointer(rebasing: header[scheme.utf8CodeUnitCount...])
+        do {
+            return .user(try tokens.identity(bearing: token, now: Self.now))
         } catch {
             return .refused(Self.reason(error))
         }
@@ -73,18 +79,8 @@ struct Authenticator: Sendable {
     private static let forbidden = HTTPError(
         .forbidden, "forbidden", "Not enough permissions: this needs a role that you do not have")
 
-    /// The token of `Bearer TOKEN` (RFC 6750, section 2.1); the scheme in any case.
-    private static func bearer(_ header: String) -> Substring? {
-        let scheme = "bearer "
-        guard header.utf8.count > scheme.utf8.count, header.prefix(scheme.count).lowercased() == scheme else {
-            return nil
-        }
-        return header.dropFirst(scheme.count)
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? TokenError else { return "invalid" }
-        return switch error {
+    private static func reason(_ error: TokenError) -> String {
+        switch error {
         case .malformed: "malformed"
         case .unsupportedAlgorithm: "unsupported_algorithm"
         case .badSignature: "bad_signature"

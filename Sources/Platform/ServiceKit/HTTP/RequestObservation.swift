@@ -51,7 +51,7 @@ struct RequestObservation: Sendable {
     }
 
     private static func path(_ target: String) -> String {
-        guard let end = target.utf8.firstIndex(of: UInt8(ascii: "?")) else { return target }
+        guard let end = HTTPRequest.queryMark(in: target) else { return target }
         return String(target[..<end])
     }
 

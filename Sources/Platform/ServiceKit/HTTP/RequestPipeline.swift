@@ -8,7 +8,9 @@ internal import Telemetry
 final class RequestPipeline: Sendable {
     /// Handles what no route takes.
     struct Fallback: Sendable {
-        let template: @Sendable (HTTPRequest) -> String
+        let templates: [String]
+        /// Which of the templates a request has.
+        let template: @Sendable (HTTPRequest) -> Int?
         let maxBodyBytes: Int
         let handler: RouteGroup.Handler
     }
@@ -24,7 +26,7 @@ final class RequestPipeline: Sendable {
     private let continuesTraces: Bool
     private let defaultDeadlineMilliseconds: UInt64
     private let unmatched: TemplateTelemetry
-    private let fallbackTemplates: FallbackTemplates
+    private let fallbackTemplates: [TemplateTelemetry]
 
     init(
         router: Router, fallback: Fallback?, telemetry: Telemetry, instruments: HTTPInstruments,
@@ -40,7 +42,7 @@ final class RequestPipeline: Sendable {
         self.continuesTraces = trustsPeer || continuesTraces
         self.defaultDeadlineMilliseconds = UInt64(defaultDeadlineMilliseconds)
         unmatched = TemplateTelemetry(route: HTTPTelemetry.unmatchedRoute, instruments: instruments)
-        fallbackTemplates = FallbackTemplates(instruments: instruments)
+        fallbackTemplates = (fallback?.templates ?? []).map { TemplateTelemetry(route: $0, instruments: instruments) }
     }
 
     // MARK: Matching
@@ -59,7 +61,7 @@ final class RequestPipeline: Sendable {
                 endpoint: endpoint, route: endpoint.routes[method.rawValue],
                 telemetry: endpoint.observers[method.rawValue] ?? endpoint.telemetry.method(method))
         }
-        let template = fallback.map { fallbackTemplates.of($0.template(request)) } ?? unmatched
+        let template = fallback?.template(request).map { fallbackTemplates[$0] } ?? unmatched
         return Plan(telemetry: template.method(method))
     }
 

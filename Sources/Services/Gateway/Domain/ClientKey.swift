@@ -7,7 +7,9 @@ enum ClientKey {
 
     /// - Parameter address: an IP literal as the socket tells it; anything else counts as it is.
     static func of(_ address: String) -> String {
-        guard address.utf8.contains(UInt8(ascii: ":")) else { return address }
+        // Nearly always an IPv4 address, which has no colon.
+        let text = address.utf8.span
+        guard text.indices.contains(where: { text[$0] == UInt8(ascii: ":") }) else { return address }
         var bytes = in6_addr()
         guard inet_pton(AF_INET6, address, &bytes) == 1 else { return address }
         return withUnsafeBytes(of: &bytes) { raw in

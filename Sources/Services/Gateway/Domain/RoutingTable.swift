@@ -31,9 +31,12 @@ struct RoutingTable: Sendable {
     init(_ entries: [Entry]) { self.entries = entries.sorted { $0.bytes.count > $1.bytes.count } }
 
     /// - Parameter target: path and query, as sent.
-    func entry(for target: String) -> Entry? {
+    func entry(for target: String) -> Entry? { index(for: target).map { entries[$0] } }
+
+    /// The place of the entry in the table.
+    func index(for target: String) -> Int? {
         let target = target.utf8.span
-        for entry in entries where Self.isBelow(entry.bytes, target) { return entry }
+        for index in entries.indices where Self.isBelow(entries[index].bytes, target) { return index }
         return nil
     }
 

@@ -16,11 +16,16 @@ struct Proxy: Sendable {
     private let telemetry: GatewayTelemetry
     private let security: SecurityHeaders
     private let crossOrigin: CrossOrigin
-    private let upstreams: [String: Upstream]
+    /// In the order of the table's entries.
+    private let upstreams: [Upstream]
 
     /// Who passes this on (RFC 9110, section 7.6.3: gateways must say so to the server).
     private static let via = "1.1 vitrine"
-    private static let methods: Set<HTTPMethod> = [.get, .head, .post, .put, .patch, .delete, .options]
+    /// For `Allow` (RFC 9110, section 10.2.1).
+    private static let methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+    /// Room for the fields that are added to a message.
+    private static let spareFields = 8
+    private static let spareBytes = 512
     private static let breakerOpenSeconds = CircuitBreaker.Policy().openNanoseconds / 1_000_000_000
 
     init(
@@ -36,10 +41,11 @@ struct Proxy: Sendable {
         limits = Limits(configuration, telemetry: telemetry)
         security = SecurityHeaders(isEncrypted: configuration.publicScheme == "https")
         crossOrigin = CrossOrigin(origins: configuration.corsOrigins)
-        upstreams = Dictionary(
+        let byName = Dictionary(
             uniqueKeysWithValues: table.services.map { name in
                 (name, Upstream(name, isOpen: telemetry.breakerGauge(name)))
             })
+        upstreams = table.entries.compactMap { byName[$0.service] }
     }
 
     /// - Throws: `HTTPError` with the fields that all answers of the gateway have; `CancellationError`.
@@ -56,26 +62,34 @@ struct Proxy: Sendable {
             throw error
         } catch {
             var told = (error as? UpstreamFailure)?.httpError ?? HTTPError.telling(of: error)
-            told.headers += security.fields
+            security.fields.forEach { told.headers.append(($0, $1)) }
             if let origin { told.headers += crossOrigin.fields(origin) }
             throw told
         }
     }
 
     private func answer(_ request: Request, _ origin: String?) async throws -> HTTPResponse {
-        guard let entry = table.entry(for: request.http.target), let upstream = upstreams[entry.service] else {
+        guard let index = table.index(for: request.http.target) else {
             throw HTTPError(.notFound, "not_found", "there is nothing under this path")
         }
+        let entry = table.entries[index]
+        let upstream = upstreams[index]
         if let origin, crossOrigin.isPreflight(request.http) { return crossOrigin.preflight(origin) }
-        guard Self.methods.contains(request.http.method) else {
-            var error = HTTPError(.methodNotAllowed, "method_not_allowed", "this method is not passed on")
-            error.headers = [("allow", Self.methods.map(\.name).sorted().joined(separator: ", "))]
-            throw error
-        }
+        try checkMethod(request.http.method)
         try limits.admit(
             peer: request.http.peerAddress, identity: request.identity, isSensitive: entry.isSensitive)
         try checkToken(request, entry)
         return try await forward(request, entry, upstream)
+    }
+
+    private func checkMethod(_ method: HTTPMethod) throws {
+        switch method {
+        case .get, .head, .post, .put, .patch, .delete, .options: return
+        case .trace, .connect, .other:
+            var error = HTTPError(.methodNotAllowed, "method_not_allowed", "this method is not passed on")
+            error.headers = [("allow", Self.methods)]
+            throw error
+        }
     }
 
     /// A token that is not good is told at once, before a service is bothered with it. Where tokens are handed out an
@@ -108,22 +122,23 @@ struct Proxy: Sendable {
         } else {
             response = try await send(outgoing, to: url, entry, upstream)
         }
-        HeaderPolicy.cleanResponse(&response.headers, keepsLength: request.http.method == .head)
+        response.headers = HeaderPolicy.response(
+            response.headers, keepsLength: request.http.method == .head, spareFields: Self.spareFields,
+            spareBytes: Self.spareBytes)
         return response
     }
 
     /// The request as the service gets it.
     private func outgoing(_ request: Request) -> HTTPRequest {
-        var outgoing = request.http
-        HeaderPolicy.cleanRequest(&outgoing.headers)
-        outgoing.headers.add("x-forwarded-for", request.http.peerAddress)
-        outgoing.headers.add("x-forwarded-proto", configuration.publicScheme)
-        _ = request.http.headers.withValue("host") { outgoing.headers.add("x-forwarded-host", bytes: $0) }
-        outgoing.headers.add("via", Self.via)
-        if let identity = request.identity {
-            outgoing.headers.add(IdentitySigner.header, identities.text(for: identity))
-        }
-        return outgoing
+        var headers = HeaderPolicy.request(
+            request.http.headers, spareFields: Self.spareFields, spareBytes: Self.spareBytes)
+        headers.add("x-forwarded-for", request.http.peerAddress)
+        headers.add("x-forwarded-proto", configuration.publicScheme)
+        _ = request.http.headers.withValue("host") { headers.add("x-forwarded-host", bytes: $0) }
+        headers.add("via", Self.via)
+        if let identity = request.identity { headers.add(IdentitySigner.header, identities.text(for: identity)) }
+        return HTTPRequest(
+            method: request.http.method, target: request.http.target, headers: headers, body: request.http.body)
     }
 
     /// One attempt, seen by the breaker.

@@ -139,19 +139,15 @@ enum BaggageCodec {
     /// Appends a member, unless that would break a limit or its key is not a token. The member count is the caller's.
     /// - Returns: whether it was appended.
     static func append(key: String, value: String, properties: String = "", to buffer: inout ByteBuffer) -> Bool {
-        guard !key.isEmpty, key.utf8.allSatisfy(isTokenCharacter) else { return false }
+        guard !key.isEmpty, key.utf8.span.isAll(in: tokens) else { return false }
         let start = buffer.count
         if start > 0 { buffer.append(UInt8(ascii: ",")) }
         buffer.append(key)
         buffer.append(UInt8(ascii: "="))
-        for byte in value.utf8 {
-            if isValueCharacter(byte), byte != UInt8(ascii: "%") {
-                buffer.append(byte)
-            } else {
-                buffer.append(UInt8(ascii: "%"))
-                buffer.append(upperHex(byte >> 4))
-                buffer.append(upperHex(byte & 0xF))
-            }
+        if value.utf8.span.isAll(in: plainValues) {
+            buffer.append(value)
+        } else {
+            appendEncoded(value, to: &buffer)
         }
         if !properties.isEmpty {
             buffer.append(UInt8(ascii: ";"))
@@ -162,6 +158,18 @@ enum BaggageCodec {
             return false
         }
         return true
+    }
+
+    private static func appendEncoded(_ value: String, to buffer: inout ByteBuffer) {
+        for byte in value.utf8 {
+            if plainValues.contains(byte) {
+                buffer.append(byte)
+            } else {
+                buffer.append(UInt8(ascii: "%"))
+                buffer.append(upperHex(byte >> 4))
+                buffer.append(upperHex(byte & 0xF))
+            }
+        }
     }
 
     private static func upperHex(_ nibble: UInt8) -> UInt8 { nibble < 10 ? nibble + 0x30 : nibble + 0x37 }
@@ -175,6 +183,8 @@ enum BaggageCodec {
     private static let tokens = ASCIISet(
         "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
     private static let values = ASCIISet(0x21...0x7E, without: "\",;\\")
+    /// What a value may hold as it is: a percent sign begins an encoded octet.
+    private static let plainValues = ASCIISet(0x21...0x7E, without: "\",;\\%")
 }
 
 /// A set of ASCII characters as two words: membership costs a shift.
@@ -203,5 +213,13 @@ struct ASCIISet: Sendable {
     func contains(_ byte: UInt8) -> Bool {
         let word = byte < 64 ? low : byte < 128 ? high : 0
         return word >> UInt64(byte & 63) & 1 != 0
+    }
+}
+
+extension Swift.Span where Element == UInt8 {
+    /// Whether every byte is in the set.
+    func isAll(in set: ASCIISet) -> Bool {
+        for index in indices where !set.contains(self[index]) { return false }
+        return true
     }
 }

@@ -35,31 +35,43 @@ package enum Propagation {
 
     /// Writes the context for the next hop.
     package static func inject(_ context: TelemetryContext, into set: (_ name: String, _ value: String) -> Void) {
-        if let span = context.span, span.traceID.isValid, span.spanID.isValid {
-            set(traceParent, TraceParent.format(span))
-            if !span.traceState.isEmpty { set(traceState, span.traceState) }
-        }
-        if let id = context.requestID { set(requestID, id) }
-        if let members = baggageHeader(context) { set(baggage, members) }
+        inject(context, span: context.span) { name, value in set(name, String(decoding: value, as: UTF8.self)) }
     }
 
-    /// The `baggage` header of a context, or nil when there is nothing to carry.
-    private static func baggageHeader(_ context: TelemetryContext) -> String? {
+    /// Writes the context for the next hop without making text of it.
+    /// - Parameters:
+    ///   - span: the one that the next hop becomes a child of.
+    ///   - set: gets bytes that are valid during the call only, and must not log meanwhile.
+    package static func inject(
+        _ context: TelemetryContext, span: SpanContext?,
+        into set: (_ name: String, _ value: UnsafeBufferPointer<UInt8>) -> Void
+    ) {
+        if let span, span.traceID.isValid, span.spanID.isValid {
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: TraceParent.length) { buffer in
+                TraceParent.write(span, to: buffer)
+                set(traceParent, UnsafeBufferPointer(buffer))
+            }
+            if !span.traceState.isEmpty { span.traceState.utf8.span.withUnsafeBufferPointer { set(traceState, $0) } }
+        }
+        if let id = context.requestID { id.utf8.span.withUnsafeBufferPointer { set(requestID, $0) } }
         let state = ThreadState.current
         state.pointee.scratch.removeAll()
-        var count = 0
-        if let id = context.requestID, BaggageCodec.append(key: requestIDMember, value: id, to: &state.pointee.scratch)
-        {
-            count += 1
+        if writeBaggage(of: context, to: &state.pointee.scratch) {
+            set(baggage, UnsafeBufferPointer(start: state.pointee.scratch.base, count: state.pointee.scratch.count))
         }
+    }
+
+    /// Writes the `baggage` header of a context.
+    /// - Returns: false when there is nothing to carry.
+    private static func writeBaggage(of context: TelemetryContext, to header: inout ByteBuffer) -> Bool {
+        var count = 0
+        if let id = context.requestID, BaggageCodec.append(key: requestIDMember, value: id, to: &header) { count += 1 }
         for entry in context.baggage.entries where count < BaggageCodec.maxMembers && entry.key != requestIDMember {
-            if BaggageCodec.append(
-                key: entry.key, value: entry.value, properties: entry.properties, to: &state.pointee.scratch)
-            {
+            if BaggageCodec.append(key: entry.key, value: entry.value, properties: entry.properties, to: &header) {
                 count += 1
             }
         }
-        return count == 0 ? nil : state.pointee.scratch.string()
+        return count > 0
     }
 
     /// A new request id (a random UUID in lower case).

@@ -1,6 +1,7 @@
 /// The `traceparent` header (W3C Trace Context level 2, section 3.2): `00-<trace>-<span>-<flags>`.
 enum TraceParent {
-    private static let length = 55
+    /// Bytes of a header of version 00.
+    static let length = 55
     private static let dash = UInt8(ascii: "-")
 
     /// The context that the header names, or nil when it breaks a rule and a new trace has to begin.
@@ -33,20 +34,17 @@ enum TraceParent {
             isRandom: flags & 2 != 0, isRemote: true)
     }
 
-    /// The header for the next hop; always version 00, unknown flags zero.
-    static func format(_ context: SpanContext) -> String {
-        String(unsafeUninitializedCapacity: length) { buffer in
-            buffer[0] = 0x30
-            buffer[1] = 0x30
-            buffer[2] = dash
-            HexText.write(context.traceID.high, to: buffer, at: 3)
-            HexText.write(context.traceID.low, to: buffer, at: 19)
-            buffer[35] = dash
-            HexText.write(context.spanID.value, to: buffer, at: 36)
-            buffer[52] = dash
-            buffer[53] = 0x30
-            buffer[54] = 0x30 + (context.isSampled ? 1 : 0) + (context.isRandom ? 2 : 0)
-            return length
-        }
+    /// Writes the header for the next hop, `length` bytes; always version 00, unknown flags zero.
+    static func write(_ context: SpanContext, to buffer: UnsafeMutableBufferPointer<UInt8>) {
+        buffer[0] = 0x30
+        buffer[1] = 0x30
+        buffer[2] = dash
+        HexText.write(context.traceID.high, to: buffer, at: 3)
+        HexText.write(context.traceID.low, to: buffer, at: 19)
+        buffer[35] = dash
+        HexText.write(context.spanID.value, to: buffer, at: 36)
+        buffer[52] = dash
+        buffer[53] = 0x30
+        buffer[54] = 0x30 + (context.isSampled ? 1 : 0) + (context.isRandom ? 2 : 0)
     }
 }

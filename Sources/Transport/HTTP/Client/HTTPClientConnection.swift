@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTPCodec
+internal import Telemetry
 
 /// One connection to a peer: a request, its response, then the next, or the end.
 ///
@@ -41,9 +42,10 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
 
     // MARK: Sending
 
-    /// - Parameters: fields: of the request, ready to go. - deadline: monotonic nanoseconds.
+    /// - Parameters: context: what the peer is told of. - deadline: monotonic nanoseconds.
     func send(
-        _ request: HTTPRequest, fields: HTTPFields, until deadline: UInt64, _ observation: HTTPClientObservation?
+        _ request: HTTPRequest, in context: TelemetryContext, until deadline: UInt64,
+        _ observation: HTTPClientObservation?
     ) async throws -> HTTPResponse {
         // The peer may have closed it since the pool handed it over.
         guard !tcp.isClosed else { throw isReused ? StaleConnection() : HTTPClientError.disconnected }
@@ -52,13 +54,13 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         alarm.set(afterMilliseconds: Deadline.millisecondsLeft(deadline))
         switch request.body {
         case .empty:
-            try writeHead(exchange, request, fields, .none)
+            try writeHead(exchange, request, context, deadline, .none)
             exchange.isRequestSent = true
         case .bytes(let bytes):
-            try writeHead(exchange, request, fields, .length(bytes.count), bytes)
+            try writeHead(exchange, request, context, deadline, .length(bytes.count), bytes)
             exchange.isRequestSent = true
         case .stream(let length, let pieces):
-            try writeHead(exchange, request, fields, length.map(HTTPFraming.length) ?? .chunked)
+            try writeHead(exchange, request, context, deadline, length.map(HTTPFraming.length) ?? .chunked)
             exchange.pump = tcp.loop.spawn { [self] in await pump(exchange, pieces, length) }
         }
         return try await withTaskCancellationHandler {
@@ -76,13 +78,15 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     }
 
     private func writeHead(
-        _ exchange: HTTPClientExchange, _ request: HTTPRequest, _ fields: HTTPFields, _ framing: HTTPFraming,
-        _ body: [UInt8] = []
+        _ exchange: HTTPClientExchange, _ request: HTTPRequest, _ context: TelemetryContext, _ deadline: UInt64,
+        _ framing: HTTPFraming, _ body: [UInt8] = []
     ) throws {
         var output = shard.borrowOutput()
+        let own = shard.borrowFields(context, exchange.observation, deadline)
         let isValid = HTTPSerializer.requestHead(
-            method: request.method, target: request.target, host: pool.endpoint.authority, fields: fields,
-            framing: framing, into: &output)
+            method: request.method, target: request.target, host: pool.endpoint.authority, fields: request.headers,
+            own: own, framing: framing, into: &output)
+        shard.giveBack(consume own)
         guard isValid else {
             // Nothing was written: the connection is as good as before.
             self.exchange = nil
@@ -96,7 +100,7 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         } else {
             output.withUnsafeBytes { head in body.withUnsafeBytes { tcp.write(head, $0) } }
         }
-        shard.giveBack(output)
+        shard.giveBack(consume output)
     }
 
     /// Writes a streamed body no faster than the peer reads.
@@ -135,7 +139,7 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
             HTTPSerializer.lastChunk(into: &output)
         }
         output.withUnsafeBytes { tcp.write($0) }
-        shard.giveBack(output)
+        shard.giveBack(consume output)
     }
 
     func connectionDrained(_ connection: TCPConnection) { resumeWriter() }

@@ -17,6 +17,9 @@ final class HTTPClientShard: @unchecked Sendable {
     private var pools: [HTTPEndpoint: HTTPClientPool] = [:]
     private var sweeper: LoopTimer?
     private var spareOutput: [UInt8] = []
+    private var spareFields = HTTPFields()
+    /// Most callers ask the same peer again and again.
+    private var lastPool: (url: String, pool: HTTPClientPool)?
 
     private static let sweepMilliseconds: UInt64 = 1_000
     /// Peers that are remembered; their names come from our configuration.
@@ -55,8 +58,7 @@ final class HTTPClientShard: @unchecked Sendable {
             do {
                 let connection = try await pool.connection(
                     until: deadline, isFresh: resendCount > 0, isProbed: !request.method.isIdempotent)
-                return try await connection.send(
-                    request, fields: fields(request, context, observation, deadline), until: deadline, observation)
+                return try await connection.send(request, in: context, until: deadline, observation)
             } catch is StaleConnection {
                 observation?.failed(HTTPClientError.disconnected)
                 guard resendCount == 0, request.canBeResent else { throw HTTPClientError.disconnected }
@@ -69,18 +71,33 @@ final class HTTPClientShard: @unchecked Sendable {
         }
     }
 
-    private func fields(
-        _ request: HTTPRequest, _ context: TelemetryContext, _ observation: HTTPClientObservation?, _ deadline: UInt64
+    /// What the client itself says with each request, instead of anything of the same name: the context, and how long
+    /// it waits. Give it back.
+    func borrowFields(
+        _ context: TelemetryContext, _ observation: HTTPClientObservation?, _ deadline: UInt64
     ) -> HTTPFields {
-        var fields = request.headers
+        var fields = HTTPFields()
+        swap(&fields, &spareFields)
         if let observation {
-            Propagation.inject(context.entering(observation.span.context)) { name, value in fields.set(name, value) }
+            Propagation.inject(context, span: observation.span.context) { fields.add($0, bytes: $1) }
         }
-        fields.set("x-request-deadline", String(Deadline.millisecondsLeft(deadline)))
+        fields.add("x-request-deadline", Int(clamping: Deadline.millisecondsLeft(deadline)))
         return fields
     }
 
+    func giveBack(_ fields: consuming HTTPFields) {
+        fields.removeAll()
+        spareFields = fields
+    }
+
     private func pool(_ url: String) throws -> HTTPClientPool {
+        if let lastPool, lastPool.url == url { return lastPool.pool }
+        let pool = try findPool(url)
+        lastPool = (url, pool)
+        return pool
+    }
+
+    private func findPool(_ url: String) throws -> HTTPClientPool {
         if let pool = poolsByURL[url] { return pool }
         let endpoint = try HTTPEndpoint(url)
         if poolsByURL.count >= Self.maxPeers { poolsByURL.removeAll() }
@@ -119,6 +136,7 @@ final class HTTPClientShard: @unchecked Sendable {
         for pool in pools.values { pool.shutdown() }
         pools = [:]
         poolsByURL = [:]
+        lastPool = nil
         sweeper?.cancel()
         sweeper = nil
     }

@@ -33,9 +33,14 @@ final class HTTPClientSeries {
     private let family: HistogramFamily
     private let endpoint: HTTPEndpoint
     private var known: [Outcome: HistogramSeries] = [:]
+    /// Most requests end as the one before.
+    private var last: (outcome: Outcome, series: HistogramSeries)?
+    private var names: [(method: HTTPMethod, template: String, name: String)] = []
 
     /// Methods and statuses come from our own code and from peers: the latter must not fill memory.
     private static let maxKnown = 256
+    /// Names of spans that are kept; a peer has about so many routes.
+    private static let maxNames = 32
 
     init(_ telemetry: Telemetry, _ endpoint: HTTPEndpoint) {
         family = telemetry.metrics.histogram(HTTPClientTelemetry.requestDuration)
@@ -44,18 +49,38 @@ final class HTTPClientSeries {
 
     func series(_ method: HTTPMethod, status: Int, errorType: String) -> HistogramSeries {
         let outcome = Outcome(method: method, status: status, errorType: errorType)
+        if let last, last.outcome == outcome { return last.series }
+        let series = findSeries(outcome)
+        last = (outcome, series)
+        return series
+    }
+
+    private func findSeries(_ outcome: Outcome) -> HistogramSeries {
         if let series = known[outcome] { return series }
         let series = family.series(
-            method.knownName, endpoint.host, String(endpoint.port), status == 0 ? "" : String(status), errorType)
+            outcome.method.knownName, endpoint.host, String(endpoint.port),
+            outcome.status == 0 ? "" : String(outcome.status), outcome.errorType)
         if known.count >= Self.maxKnown { known.removeAll() }
         known[outcome] = series
         return series
+    }
+
+    /// `GET /products/{id}`, or the method alone: what a span of this peer is called.
+    func spanName(_ method: HTTPMethod, template: String?) -> String {
+        guard let template else { return method.spanName }
+        for known in names where known.method == method && known.template == template { return known.name }
+        let name = "\(method.spanName) \(template)"
+        if names.count >= Self.maxNames { names.removeAll() }
+        names.append((method, template, name))
+        return name
     }
 }
 
 extension HTTPMethod {
     /// The name that telemetry uses: `_OTHER` for a method that HTTP does not define.
     var knownName: String { if case .other = self { "_OTHER" } else { name } }
+    /// What a span's name begins with.
+    fileprivate var spanName: String { if case .other = self { "HTTP" } else { name } }
 }
 
 /// One attempt being timed: its span, and the metric that gets the same duration. Confined to its loop; ended once.
@@ -73,13 +98,11 @@ final class HTTPClientObservation {
     ) {
         self.series = series
         method = request.method
-        let method = request.method.knownName
-        let verb = method == "_OTHER" ? "HTTP" : method
         span = telemetry.tracer.startSpan(
-            urlTemplate.map { "\(verb) \($0)" } ?? verb, kind: .client, parent: parent)
+            series.spanName(request.method, template: urlTemplate), kind: .client, parent: parent)
         startNanoseconds = TelemetryClock.system.monotonicNanoseconds()
         guard span.isRecording else { return }
-        span.set(.httpRequestMethod, method)
+        span.set(.httpRequestMethod, request.method.knownName)
         if case .other(let name) = request.method { span.set(.requestMethodOriginal, name) }
         span.set(.serverAddress, endpoint.host)
         span.set(.serverPort, endpoint.port)
@@ -123,11 +146,11 @@ enum URLRedaction {
     ]
 
     static func url(_ endpoint: HTTPEndpoint, _ target: String) -> String {
-        "http://" + endpoint.authority + self.target(target)
+        endpoint.url + self.target(target)
     }
 
     static func target(_ target: String) -> String {
-        guard let mark = target.firstIndex(of: "?") else { return target }
+        guard let mark = HTTPRequest.queryMark(in: target) else { return target }
         let parameters = target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false)
         return target[...mark]
             + parameters.map { parameter in

@@ -5,6 +5,8 @@ struct HTTPEndpoint: Hashable, Sendable {
     let port: Int
     /// What goes into the `Host` field.
     let authority: String
+    /// What stands before a target in a full URL.
+    let url: String
 
     private static let maxHostBytes = 255
 
@@ -46,6 +48,7 @@ struct HTTPEndpoint: Hashable, Sendable {
         self.port = port
         let name = host.contains(":") ? "[\(self.host)]" : self.host
         authority = port == 80 ? name : "\(name):\(port)"
+        self.url = "http://" + authority
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
