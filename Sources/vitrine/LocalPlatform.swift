@@ -134,7 +134,7 @@ struct LocalPlatform {
         }
         let group = EventLoopGroup()
         self.group = group
-        let host = ServiceHost(services: ServiceTable.all, values: settings, group: group)
+        let host = ServiceHost(services: ServiceTable.all, of: ServiceTable.all, values: settings, group: group)
         self.host = host
         try await terminal.step("\(ServiceTable.all.count) services") { try await host.start() }
     }

@@ -14,7 +14,7 @@ extension Command {
         let services = try ServiceTable.named(arguments.positional)
         let values = try ProcessSettings.values(overridden: arguments.options["set"])
         let group = EventLoopGroup()
-        let host = ServiceHost(services: services, values: values, group: group)
+        let host = ServiceHost(services: services, of: ServiceTable.all, values: values, group: group)
         try await host.start()
         for endpoint in host.endpoints { Terminal.errors.line("\(endpoint.name) listens on \(endpoint.url)") }
         _ = await Signals.wait()

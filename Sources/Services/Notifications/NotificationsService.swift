@@ -14,6 +14,7 @@ package enum NotificationsService {
             Migration(1, "create_deliveries", PackageResources._001_create_deliveries_sql),
             Migration(2, "tell_more_of_deliveries", PackageResources._002_tell_more_of_deliveries_sql),
         ],
+        consumes: [.to(OrderStatusChanged.self), .toEveryEvent(queue: "audit")],
         telemetry: NotificationsTelemetry.declarations,
         clients: [.init("mail client", MailTelemetry.declarations)]
     ) { app in

@@ -9,6 +9,7 @@ package enum OrdersService {
         name: "orders", summary: "accepts orders, follows them to delivery or cancellation", port: 8002,
         database: "order_db", usesBroker: true,
         migrations: [Migration(1, "create_orders", PackageResources._001_create_orders_sql)],
+        consumes: [.to(OrderProcessed.self)],
         telemetry: OrdersTelemetry.declarations
     ) { app in
         let configuration = OrdersConfiguration(app.configuration)

@@ -13,6 +13,7 @@ package enum PaymentsService {
             Migration(1, "create_payments", PackageResources._001_create_payments_sql),
             Migration(2, "add_provider_reasons", PackageResources._002_add_provider_reasons_sql),
         ],
+        consumes: [.to(OrderCreated.self), .to(OrderProcessed.self), .to(OrderCancelled.self)],
         telemetry: PaymentsTelemetry.declarations
     ) { app in
         let configuration = PaymentsConfiguration(app.configuration)

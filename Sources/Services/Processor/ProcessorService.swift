@@ -14,6 +14,10 @@ package enum ProcessorService {
         migrations: [
             Migration(1, "create_processing_records", PackageResources._001_create_processing_records_sql)
         ],
+        consumes: [
+            .to(OrderCreated.self), .to(StockReserved.self), .to(StockRejected.self), .to(PaymentAuthorized.self),
+            .to(PaymentDeclined.self), .to(OrderCancelled.self),
+        ],
         telemetry: ProcessorTelemetry.declarations
     ) { app in
         let configuration = ProcessorConfiguration(app.configuration)

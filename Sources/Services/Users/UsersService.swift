@@ -19,6 +19,7 @@ package enum UsersService {
             Migration(
                 2, "add_activity_and_spendings", PackageResources._002_add_activity_and_spendings_sql),
         ],
+        consumes: [.to(OrderProcessed.self), .to(PaymentRefunded.self)],
         telemetry: UsersTelemetry.declarations
     ) { app in
         let configuration = UsersConfiguration(app.configuration)

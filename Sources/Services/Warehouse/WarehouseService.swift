@@ -12,6 +12,10 @@ package enum WarehouseService {
             Migration(1, "create_stock", PackageResources._001_create_stock_sql),
             Migration(2, "follow_catalog", PackageResources._002_follow_catalog_sql),
         ],
+        consumes: [
+            .to(ProductCreated.self), .to(ProductUpdated.self), .to(ProductDeleted.self), .to(OrderCreated.self),
+            .to(OrderProcessed.self), .to(OrderCancelled.self),
+        ],
         telemetry: WarehouseTelemetry.declarations
     ) { app in
         let telemetry = WarehouseTelemetry(app.telemetry)

@@ -59,7 +59,7 @@ struct ShopFloor {
         settings.merge(values) { $1 }
         let captures = Dictionary(
             uniqueKeysWithValues: services.map { ($0.name, TelemetryCapture(serviceName: $0.name)) })
-        let host = ServiceHost(services: services, values: settings, group: group) { name in
+        let host = ServiceHost(services: services, of: services, values: settings, group: group) { name in
             captures[name]?.telemetry ?? .disabled()
         }
         try await host.start()

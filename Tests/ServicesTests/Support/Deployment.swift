@@ -49,7 +49,7 @@ struct Deployment {
             uniqueKeysWithValues: services.map { service in
                 (service.name, TelemetryCapture(serviceName: service.name, sampler: .parentBased(root: .alwaysOn)))
             })
-        let host = ServiceHost(services: services, values: settings, group: group) { name in
+        let host = ServiceHost(services: services, of: services, values: settings, group: group) { name in
             captures[name]?.telemetry ?? .disabled()
         }
         try await host.start()

@@ -12,6 +12,8 @@ package struct ServiceDefinition: Sendable {
     package var usesRedis: Bool
     package var usesBroker: Bool
     package var migrations: [Migration]
+    /// The events that it consumes: exactly those that `build` registers handlers for.
+    package var consumes: [Subscription]
     /// Every metric, span name and log event that the service declares.
     package var telemetry: TelemetryDeclarations
     /// Declarations of clients that the service brings itself, such as mail.
@@ -21,7 +23,8 @@ package struct ServiceDefinition: Sendable {
 
     package init(
         name: String, summary: String, port: Int, database: String? = nil, usesRedis: Bool = false,
-        usesBroker: Bool = false, migrations: [Migration] = [], telemetry: TelemetryDeclarations = .init(),
+        usesBroker: Bool = false, migrations: [Migration] = [],
+        consumes: [Subscription] = [], telemetry: TelemetryDeclarations = .init(),
         clients: [TelemetryContract.Scope] = [],
         build: @escaping @Sendable (Application) async throws -> Void
     ) {
@@ -32,6 +35,7 @@ package struct ServiceDefinition: Sendable {
         self.usesRedis = usesRedis
         self.usesBroker = usesBroker
         self.migrations = migrations
+        self.consumes = consumes
         self.telemetry = telemetry
         self.clients = clients
         self.build = build

@@ -7,6 +7,7 @@ internal import TelemetryExport
 /// Runs services in this process: telemetry, migrations, ordered start, readiness, graceful drain.
 package final class ServiceHost: Sendable {
     private let services: [ServiceDefinition]
+    private let platform: [ServiceDefinition]
     private let values: [String: String]
     private let group: EventLoopGroup
     private let makeTelemetry: (@Sendable (String) -> Telemetry)?
@@ -24,12 +25,15 @@ package final class ServiceHost: Sendable {
 
     /// - Parameters:
     ///   - values: settings (`ConfigurationReader`), shared by all services of the process.
+    ///   - platform: all services, also those that run elsewhere: whoever starts first declares the queues of all.
     ///   - telemetry: gives each service its telemetry by its name; nil makes the usual pipeline.
     package init(
-        services: [ServiceDefinition], values: [String: String], group: EventLoopGroup,
+        services: [ServiceDefinition], of platform: [ServiceDefinition] = [], values: [String: String],
+        group: EventLoopGroup,
         telemetry: (@Sendable (String) -> Telemetry)? = nil
     ) {
         self.services = services
+        self.platform = platform
         self.values = values
         self.group = group
         makeTelemetry = telemetry
@@ -66,6 +70,9 @@ package final class ServiceHost: Sendable {
             }
             let application = Application(definition: service, platform: platform, telemetry: telemetry)
             try await service.build(application)
+            do { try application.events?.declare(self.platform) } catch {
+                throw ServiceStartError(service.name, "its events", error, advice: "")
+            }
             runners.append(try ServiceRunner(application))
         }
         try validate(configuration)

@@ -2,6 +2,7 @@ package import AMQP
 package import EventLoop
 internal import FoundationEssentials
 package import PostgreSQL
+internal import Synchronization
 package import Telemetry
 
 /// A service's part in the exchange of events: what it consumes, and the relay of what it publishes.
@@ -14,6 +15,7 @@ package final class EventBus: Component {
     private let database: PostgreSQLClient
     private let telemetry: MessagingTelemetry
     private let relay: OutboxRelay
+    private let registered = Mutex<Set<Subscription>>([])
 
     private static let stopSeconds = 10
 
@@ -29,15 +31,27 @@ package final class EventBus: Component {
         broker.declare(EventTopology.exchanges)
     }
 
+    /// Declares the queues of other services too, and holds what this one registered against what it declared.
+    /// - Parameter platform: all services that may ever run beside this one.
+    /// - Throws: `SubscriptionMismatch`.
+    func declare(_ platform: [ServiceDefinition]) throws(SubscriptionMismatch) {
+        guard let own = platform.first(where: { $0.name == service }) else { return }
+        let registered = registered.withLock { $0 }
+        guard registered == Set(own.consumes) else {
+            throw SubscriptionMismatch(registered: registered, declared: Set(own.consumes))
+        }
+        for other in platform where other.name != service {
+            for subscription in other.consumes { broker.declare(subscription.topology(of: other.name)) }
+        }
+    }
+
     package var isConnected: Bool { broker.isConnected }
 
     /// Consumes an event; see `Application.on`. Before `start`.
     package func on<E: Event>(
         _ type: E.Type, _ handler: @escaping @Sendable (E, MessageContext) async throws -> Void
     ) {
-        consume(
-            queue: EventTopology.queue(service: service, event: E.type), event: E.type, routingKey: E.type
-        ) { message, context in
+        consume(.to(type)) { message, context in
             try await handler(JSONDecoder().decode(E.self, from: Data(message.body)), context)
         }
     }
@@ -46,9 +60,7 @@ package final class EventBus: Component {
     package func onEveryEvent(
         queue: String, _ handler: @escaping @Sendable (RawEvent, MessageContext) async throws -> Void
     ) {
-        consume(
-            queue: EventTopology.queue(service: service, event: queue), event: queue, routingKey: "#"
-        ) { message, context in
+        consume(.toEveryEvent(queue: queue)) { message, context in
             let raw = RawEvent(
                 type: message.type ?? "", subject: message.correlationID ?? "", messageID: message.messageID,
                 json: String(decoding: message.body, as: UTF8.self))
@@ -57,13 +69,16 @@ package final class EventBus: Component {
     }
 
     private func consume(
-        queue: String, event: String, routingKey: String,
+        _ subscription: Subscription,
         _ handler: @escaping @Sendable (AMQPMessage, MessageContext) async throws -> Void
     ) {
-        telemetry.expect(event)
-        broker.declare(EventTopology.consumer(queue: queue, event: event, routingKey: routingKey))
+        registered.withLock { _ = $0.insert(subscription) }
+        telemetry.expect(subscription.event)
+        broker.declare(subscription.topology(of: service))
+        let queue = EventTopology.queue(service: service, event: subscription.event)
         let consumer = EventConsumer(
-            queue: queue, event: event, broker: broker, database: database, telemetry: telemetry, outbox: outbox,
+            queue: queue, event: subscription.event, broker: broker, database: database, telemetry: telemetry,
+            outbox: outbox,
             handler: handler)
         broker.consume(queue) { await consumer.handle($0) }
     }
