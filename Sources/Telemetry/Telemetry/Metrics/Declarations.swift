@@ -10,6 +10,45 @@ package struct MetricDeclaration: Hashable, Sendable {
     package let labels: [String]
     /// Upper bounds of a histogram, ascending, without `+Inf`; empty for the other kinds.
     package let buckets: [Double]
+    /// Label values whose series are there, at zero, from the first scrape: an outcome that has not happened yet is
+    /// then no missing series, and its first occurrence is a rise.
+    package let initial: [[String]]
+
+    package init(
+        name: String, kind: Kind, unit: MetricUnit, help: String, labels: [String], buckets: [Double] = [],
+        initial: [[String]] = []
+    ) {
+        self.name = name
+        self.kind = kind
+        self.unit = unit
+        self.help = help
+        self.labels = labels
+        self.buckets = buckets
+        self.initial = initial
+    }
+
+    /// The name ends as its kind and unit say (OpenMetrics 1.0): a counter in `_total`, an info in `_info`, before that
+    /// the unit.
+    package var hasItsSuffixes: Bool {
+        var rest = Substring(name)
+        switch kind {
+        case .counter where rest.hasSuffix("_total"): rest = rest.dropLast("_total".count)
+        case .info where rest.hasSuffix("_info"): rest = rest.dropLast("_info".count)
+        case .counter, .info: return false
+        case .gauge, .upDownCounter, .histogram: break
+        }
+        return unit.suffix.isEmpty || rest.hasSuffix("_" + unit.suffix)
+    }
+
+    /// Every name that its series and its family have in one of the formats: no other metric may have them too.
+    var exposedNames: [String] {
+        switch kind {
+        case .counter: hasItsSuffixes ? [name, String(name.dropLast("_total".count))] : [name, name + "_total"]
+        case .info: hasItsSuffixes ? [name, String(name.dropLast("_info".count))] : [name, name + "_info"]
+        case .gauge, .upDownCounter: [name]
+        case .histogram: [name, name + "_bucket", name + "_sum", name + "_count"]
+        }
+    }
 
     /// Prometheus: `[a-zA-Z_:][a-zA-Z0-9_:]*`, without the colon, which is for recording rules.
     static func isValid(name: String) -> Bool { isIdentifier(name) }
@@ -52,26 +91,33 @@ package enum MetricUnit: String, Hashable, Sendable {
 /// A value that only grows. Its name ends in `_total`.
 package struct Counter: Sendable {
     package let declaration: MetricDeclaration
-    package init(_ name: String, unit: MetricUnit = .none, help: String, labels: [String] = []) {
+    package init(
+        _ name: String, unit: MetricUnit = .none, help: String, labels: [String] = [], initial: [[String]] = []
+    ) {
         declaration = MetricDeclaration(
-            name: name, kind: .counter, unit: unit, help: help, labels: labels, buckets: [])
+            name: name, kind: .counter, unit: unit, help: help, labels: labels, initial: initial)
     }
 }
 
 /// A value that is set.
 package struct Gauge: Sendable {
     package let declaration: MetricDeclaration
-    package init(_ name: String, unit: MetricUnit = .none, help: String, labels: [String] = []) {
-        declaration = MetricDeclaration(name: name, kind: .gauge, unit: unit, help: help, labels: labels, buckets: [])
+    package init(
+        _ name: String, unit: MetricUnit = .none, help: String, labels: [String] = [], initial: [[String]] = []
+    ) {
+        declaration = MetricDeclaration(
+            name: name, kind: .gauge, unit: unit, help: help, labels: labels, initial: initial)
     }
 }
 
 /// A value that is added to and taken from.
 package struct UpDownCounter: Sendable {
     package let declaration: MetricDeclaration
-    package init(_ name: String, unit: MetricUnit = .none, help: String, labels: [String] = []) {
+    package init(
+        _ name: String, unit: MetricUnit = .none, help: String, labels: [String] = [], initial: [[String]] = []
+    ) {
         declaration = MetricDeclaration(
-            name: name, kind: .upDownCounter, unit: unit, help: help, labels: labels, buckets: [])
+            name: name, kind: .upDownCounter, unit: unit, help: help, labels: labels, initial: initial)
     }
 }
 
@@ -79,7 +125,7 @@ package struct UpDownCounter: Sendable {
 package struct Info: Sendable {
     package let declaration: MetricDeclaration
     package init(_ name: String, help: String, labels: [String]) {
-        declaration = MetricDeclaration(name: name, kind: .info, unit: .none, help: help, labels: labels, buckets: [])
+        declaration = MetricDeclaration(name: name, kind: .info, unit: .none, help: help, labels: labels)
     }
 }
 
@@ -88,10 +134,10 @@ package struct Histogram: Sendable {
     package let declaration: MetricDeclaration
     package init(
         _ name: String, unit: MetricUnit, help: String, labels: [String] = [],
-        buckets: [Double] = Histogram.durationBuckets
+        buckets: [Double] = Histogram.durationBuckets, initial: [[String]] = []
     ) {
         declaration = MetricDeclaration(
-            name: name, kind: .histogram, unit: unit, help: help, labels: labels, buckets: buckets)
+            name: name, kind: .histogram, unit: unit, help: help, labels: labels, buckets: buckets, initial: initial)
     }
 
     /// OpenTelemetry semantic conventions, HTTP metrics, in seconds.

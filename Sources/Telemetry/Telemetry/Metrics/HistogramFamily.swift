@@ -4,13 +4,13 @@ internal import Synchronization
 /// A histogram bound to a registry: one series for each set of label values.
 package final class HistogramFamily: Sendable {
     package let declaration: MetricDeclaration
-    private let table: SeriesTable<HistogramSeries>
+    private let index: SeriesIndex
 
     init(_ declaration: MetricDeclaration, problems: MetricProblems) {
         self.declaration = declaration
         let bounds = HistogramFamily.validBounds(declaration.buckets)
         if bounds != declaration.buckets { problems.report(.invalidBuckets, metric: declaration.name) }
-        table = SeriesTable(declaration, problems: problems) { text in
+        index = SeriesIndex(declaration, problems: problems) { text in
             HistogramSeries(labelText: text, bounds: bounds, metric: declaration.name, problems: problems)
         }
     }
@@ -22,13 +22,44 @@ package final class HistogramFamily: Sendable {
         return result
     }
 
-    /// The series of these label values, in the order of the declaration. Look it up once and keep it.
-    package func series(_ values: String...) -> HistogramSeries { table.series(values) }
+    // MARK: Series
+
+    /// The series of a metric without labels. Look a series up once and keep it.
+    package func series() -> HistogramSeries { cast(index.find([])) }
+
+    /// The series of this label value.
+    package func series(_ first: String) -> HistogramSeries {
+        cast(index.find(first))
+    }
+
     /// The series of these label values, in the order of the declaration.
-    package func series(_ values: [String]) -> HistogramSeries { table.series(values) }
+    package func series(_ first: String, _ second: String) -> HistogramSeries {
+        cast(index.find(first, second))
+    }
+
+    /// The series of these label values, in the order of the declaration.
+    package func series(_ first: String, _ second: String, _ third: String) -> HistogramSeries {
+        cast(index.find(first, second, third))
+    }
+
+    /// The series of these label values, in the order of the declaration.
+    package func series(_ first: String, _ second: String, _ third: String, _ fourth: String) -> HistogramSeries {
+        cast(index.find(first, second, third, fourth))
+    }
+
+    /// The series of these label values, in the order of the declaration.
+    package func series(_ values: String...) -> HistogramSeries { cast(index.find(values)) }
+    /// The series of these label values, in the order of the declaration.
+    package func series(_ values: [String]) -> HistogramSeries { cast(index.find(values)) }
 
     /// Every series, ordered by label values.
-    package var allSeries: [HistogramSeries] { table.ordered() }
+    package var allSeries: [HistogramSeries] { index.ordered.map(cast) }
+
+    @inline(__always)
+    private func cast(_ series: any SeriesIndex.Series) -> HistogramSeries {
+        // Safety: the index holds what its `make` has made.
+        unsafeDowncast(series, to: HistogramSeries.self)
+    }
 }
 
 /// One series of a histogram. Cell 0 of each thread's block is the sum, cell 1 + i the count of bucket i (not

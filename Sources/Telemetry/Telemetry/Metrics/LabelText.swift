@@ -1,16 +1,16 @@
 /// Label sets as the exposition formats write them, without braces.
 package enum LabelText {
-    /// Bytes of one label value that are kept: a value from outside cannot blow up a scrape.
-    static let maxValueBytes = 1024
+    /// Bytes of one label value that are kept: a value from outside cannot blow up a scrape, nor the memory.
+    package static let maxValueBytes = 256
 
     /// `a="x",b="y"` with backslash, quote and line feed escaped (Prometheus text 0.0.4; the same in OpenMetrics).
-    package static func encode(names: [String], values: [String]) -> [UInt8] {
+    package static func encode(names: [String], values: LabelValues) -> [UInt8] {
         var buffer = ByteBuffer(capacity: 64)
-        for (index, (name, value)) in zip(names, values).enumerated() {
+        for index in 0..<min(names.count, values.count) {
             if index > 0 { buffer.append(UInt8(ascii: ",")) }
-            buffer.append(name)
+            buffer.append(names[index])
             buffer.append("=\"" as StaticString)
-            appendEscaped(value, to: &buffer)
+            appendEscaped(values[index], to: &buffer)
             buffer.append(UInt8(ascii: "\""))
         }
         return buffer.array()
@@ -18,17 +18,30 @@ package enum LabelText {
 
     /// Appends a label value with its escapes.
     package static func appendEscaped(_ value: String, to buffer: inout ByteBuffer) {
-        var left = maxValueBytes
-        for scalar in value.unicodeScalars {
-            let length = scalar.utf8.count
-            if length > left { return }
-            left -= length
-            switch scalar {
-            case "\\": buffer.append("\\\\" as StaticString)
-            case "\"": buffer.append("\\\"" as StaticString)
-            case "\n": buffer.append("\\n" as StaticString)
-            default: for byte in scalar.utf8 { buffer.append(byte) }
+        for byte in value.utf8 {
+            switch byte {
+            case UInt8(ascii: "\\"): buffer.append("\\\\" as StaticString)
+            case UInt8(ascii: "\""): buffer.append("\\\"" as StaticString)
+            case UInt8(ascii: "\n"): buffer.append("\\n" as StaticString)
+            default: buffer.append(byte)
             }
         }
+    }
+
+    /// The values cut to `maxValueBytes`, whole characters of Unicode; nil when they are short enough. Values that are
+    /// cut to the same text are the same from then on: two series must never read alike.
+    static func shortened(_ values: LabelValues) -> [String]? {
+        var isTooLong = false
+        for index in values.indices where values[index].utf8.count > maxValueBytes { isTooLong = true }
+        return isTooLong ? values.indices.map { shortened(values[$0]) } : nil
+    }
+
+    /// The value cut to `maxValueBytes`.
+    static func shortened(_ value: String) -> String {
+        guard value.utf8.count > maxValueBytes else { return value }
+        var end = value.utf8.index(value.utf8.startIndex, offsetBy: maxValueBytes)
+        // Not within a character: its other bytes are continuation bytes.
+        while value.utf8[end] & 0xC0 == 0x80 { value.utf8.formIndex(before: &end) }
+        return String(value[..<end])
     }
 }

@@ -33,6 +33,8 @@ package final class MetricRegistry: Sendable {
 
     private struct State {
         var families: [String: Family] = [:]
+        /// The metric that has each name which can be read in one of the formats.
+        var owners: [String: String] = [:]
         var included: [MetricRegistry] = []
     }
 
@@ -99,14 +101,19 @@ package final class MetricRegistry: Sendable {
         guard labels.count == declaration.labels.count else {
             return problems.report(.labelCount, metric: declaration.name)
         }
-        if case .observed(let family) = bind(.observed(ObservedFamily(declaration))) { family.add(labels, read) }
+        if case .observed(let family) = bind(.observed(ObservedFamily(declaration, problems: problems))) {
+            family.add(labels, read)
+        }
     }
 
     /// Shows the metrics of `registry` with these: how the process's own metrics reach one service's `/metrics`.
     package func include(_ registry: MetricRegistry) {
-        state.withLock { state in
-            if !state.included.contains(where: { $0 === registry }) { state.included.append(registry) }
+        let isNew = state.withLock { state in
+            guard registry !== self, !state.included.contains(where: { $0 === registry }) else { return false }
+            state.included.append(registry)
+            return true
         }
+        if isNew { problems.include(registry.problems) }
     }
 
     /// The family that is bound to this name from now on: the given one, or an equal one from before. Nil when the
@@ -122,6 +129,10 @@ package final class MetricRegistry: Sendable {
         }
         let bound: Family? = state.withLock { state in
             guard let existing = state.families[declaration.name] else {
+                // `a` and `a_total` are the same family in OpenMetrics, a histogram has `a_sum` and `a_count`.
+                let names = declaration.exposedNames
+                guard !names.contains(where: { state.owners[$0] != nil }) else { return nil }
+                for name in names { state.owners[name] = declaration.name }
                 state.families[declaration.name] = new
                 return new
             }
@@ -131,6 +142,7 @@ package final class MetricRegistry: Sendable {
                 ? existing : nil
         }
         if bound == nil { problems.report(.redeclared, metric: declaration.name) }
+        if !declaration.hasItsSuffixes { problems.report(.missingSuffix, metric: declaration.name) }
         return bound
     }
 

@@ -9,24 +9,39 @@ package final class ObservedFamily: Sendable {
     }
 
     package let declaration: MetricDeclaration
+    private let problems: MetricProblems
     private let entries = Mutex<[Entry]>([])
 
-    init(_ declaration: MetricDeclaration) { self.declaration = declaration }
+    init(_ declaration: MetricDeclaration, problems: MetricProblems) {
+        self.declaration = declaration
+        self.problems = problems
+    }
 
     /// Adds a series, or replaces how it is read.
     func add(_ values: [String], _ read: @escaping @Sendable () -> Double) {
+        let values = values.map(LabelText.shortened)
         let entry = Entry(
-            values: values, labelText: LabelText.encode(names: declaration.labels, values: values), read: read)
-        entries.withLock { entries in
+            values: values, labelText: LabelText.encode(names: declaration.labels, values: values.span), read: read)
+        let isAdded = entries.withLock { entries in
             entries.removeAll { $0.values == values }
-            guard entries.count < MetricRegistry.maxSeriesPerMetric else { return }
+            guard entries.count < MetricRegistry.maxSeriesPerMetric else { return false }
             entries.append(entry)
-            entries.sort { $0.values.lexicographicallyPrecedes($1.values) }
+            entries.sort { LabelKey.precedes($0.values, $1.values) }
+            return true
         }
+        if !isAdded { problems.report(.overflow, metric: declaration.name) }
     }
 
-    /// Reads every series now, ordered by label values. The callbacks run outside the lock.
+    /// Reads every series now, ordered by label values. The callbacks run outside the lock; what a counter cannot be is
+    /// left out and counted as misuse.
     package func read() -> [(labelText: [UInt8], value: Double)] {
-        entries.withLock { $0 }.map { ($0.labelText, $0.read()) }
+        entries.withLock { $0 }.compactMap { entry in
+            let value = entry.read()
+            guard declaration.kind != .counter || (value >= 0 && value < .infinity) else {
+                problems.report(.invalidValue, metric: declaration.name)
+                return nil
+            }
+            return (entry.labelText, value)
+        }
     }
 }

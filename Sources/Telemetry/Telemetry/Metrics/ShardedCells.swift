@@ -3,9 +3,10 @@ package import Synchronization
 
 /// The storage of one series: a block of 64-bit cells for each thread that updates it, summed at scrape.
 ///
-/// The first `exclusiveThreads` threads of the process own their block, so that an update is a plain load and store
-/// (relaxed) of a cache line that nobody else writes; later threads share the last block and pay for an atomic
-/// read-modify-write. Blocks are made at a thread's first update and live as long as the series.
+/// The threads with the lowest `exclusiveThreads` ordinals own their block, so that an update is a plain load and store
+/// (relaxed) of a cache line that nobody else writes; other threads share the last block and pay for an atomic
+/// read-modify-write. Blocks are made at a thread's first update and live as long as the series; a thread that takes
+/// over the ordinal of one that has ended goes on with its block.
 package struct ShardedCells: ~Copyable, @unchecked Sendable {
     // Safety (`@unchecked Sendable`): `slots` is immutable; what it points to is atomic.
     /// 64 bits: a count, or the bits of a `Double`.
@@ -55,6 +56,18 @@ package struct ShardedCells: ~Copyable, @unchecked Sendable {
         raw.deallocate()
         // Another thread of the shared slot was first.
         return original?.assumingMemoryBound(to: Cell.self) ?? block(slot)
+    }
+
+    /// Adds one to a cell that holds a count.
+    @inlinable @inline(__always)
+    package func increment(cell: Int) {
+        let ordinal = Int(vitrine_thread_ordinal())
+        if ordinal < Self.exclusiveThreads {
+            let block = block(ordinal)
+            block[cell].store(block[cell].load(ordering: .relaxed) &+ 1, ordering: .relaxed)
+        } else {
+            block(Self.exclusiveThreads)[cell].wrappingAdd(1, ordering: .relaxed)
+        }
     }
 
     /// Adds to a cell that holds a `Double`.

@@ -1,12 +1,18 @@
-/// The formats of `/metrics`, and which one a scraper gets (Prometheus content negotiation).
-package enum ExpositionFormat: Sendable {
+/// The formats of `/metrics`, and which one a scraper gets (RFC 9110, section 12.5.1; Prometheus content negotiation).
+package enum ExpositionFormat: Hashable, Sendable {
     case prometheusText(version: String)
     case openMetrics(version: String)
 
     /// What is sent to whoever does not ask for anything that we know.
     package static let fallback = ExpositionFormat.prometheusText(version: "0.0.4")
 
-    /// The `Content-Type` of the body.
+    /// Every format that can be asked for; the first of equals is sent.
+    private static let all: [ExpositionFormat] = [
+        .fallback, .openMetrics(version: "1.0.0"), .prometheusText(version: "1.0.0"), .openMetrics(version: "0.0.1"),
+    ]
+
+    /// The `Content-Type` of the body. Our names are of the characters that every version allows: there is nothing to
+    /// escape, whatever form was asked for.
     package var contentType: String {
         switch self {
         case .prometheusText("0.0.4"): "text/plain; version=0.0.4; charset=utf-8"
@@ -22,70 +28,45 @@ package enum ExpositionFormat: Sendable {
         return false
     }
 
-    /// The supported format with the highest quality in an `Accept` header; the first of equals; the fallback when
-    /// there is none.
+    /// The supported format with the highest quality in an `Accept` header; of equals the one named first; the fallback
+    /// when there is none: a person with a browser sees text, a scraper never sees 406.
     package static func negotiate(accept: String?) -> ExpositionFormat {
         guard let accept else { return fallback }
-        var best: (format: ExpositionFormat, quality: Double)?
-        for range in MediaRange.parse(accept) where range.quality > (best?.quality ?? 0) {
-            if let format = format(for: range) { best = (format, range.quality) }
+        let ranges = MediaRange.parse(accept)
+        var best: (format: ExpositionFormat, quality: Double, position: Int)?
+        for format in all {
+            guard let (quality, position) = format.quality(in: ranges), quality > 0 else { continue }
+            if let known = best, (known.quality, -known.position) >= (quality, -position) { continue }
+            best = (format, quality, position)
         }
         return best?.format ?? fallback
     }
 
-    private static func format(for range: MediaRange) -> ExpositionFormat? {
+    /// The quality that the most specific of the ranges gives this format, and which one that is.
+    private func quality(in ranges: [MediaRange]) -> (Double, position: Int)? {
+        var best: (specificity: Int, quality: Double, position: Int)?
+        for (position, range) in ranges.enumerated() {
+            guard let specificity = specificity(of: range), specificity > best?.specificity ?? 0 else { continue }
+            best = (specificity, range.quality, position)
+        }
+        return best.map { ($0.quality, $0.position) }
+    }
+
+    /// How exactly a range names this format: 4 with its version, down to 1 for `*/*`; nil when it does not.
+    private func specificity(of range: MediaRange) -> Int? {
+        let (type, version, usual) =
+            switch self {
+            case .prometheusText(let version): ("text/plain", version, "0.0.4")
+            case .openMetrics(let version): ("application/openmetrics-text", version, "1.0.0")
+            }
         switch range.type {
-        case "application/openmetrics-text":
-            switch range.parameters["version"] {
-            case nil, "1.0.0": .openMetrics(version: "1.0.0")
-            case "0.0.1": .openMetrics(version: "0.0.1")
-            default: nil
-            }
-        case "text/plain":
-            switch range.parameters["version"] {
-            case nil, "0.0.4": .fallback
-            case "1.0.0": .prometheusText(version: "1.0.0")
-            default: nil
-            }
-        case "*/*", "text/*": .fallback
-        default: nil
+        case type:
+            guard let wanted = range.parameters["version"] else { return version == usual ? 3 : nil }
+            return wanted == version ? 4 : nil
+        case "text/*" where type == "text/plain", "application/*" where type != "text/plain":
+            return version == usual ? 2 : nil
+        case "*/*": return version == usual ? 1 : nil
+        default: return nil
         }
-    }
-}
-
-/// One element of an `Accept` or `Accept-Encoding` header with its parameters (RFC 9110, section 12.5).
-struct MediaRange {
-    let type: String
-    let parameters: [String: String]
-    /// 0 to 1; 1 when it is not given, 0 when it is not a number.
-    let quality: Double
-
-    /// Elements that are looked at; no scraper sends more.
-    private static let maxElements = 32
-
-    static func parse(_ header: String) -> [MediaRange] {
-        header.split(separator: ",").prefix(maxElements).compactMap { element in
-            let parts = element.split(separator: ";").map(trim)
-            guard let type = parts.first, !type.isEmpty else { return nil }
-            var parameters: [String: String] = [:]
-            for part in parts.dropFirst() {
-                guard let equals = part.firstIndex(of: "=") else { continue }
-                let value = trim(part[part.index(after: equals)...])
-                parameters[trim(part[..<equals]).lowercased()] =
-                    value.count >= 2 && value.hasPrefix("\"") && value.hasSuffix("\"")
-                    ? String(value.dropFirst().dropLast()) : value
-            }
-            let quality = parameters["q"].map { Double($0) ?? 0 } ?? 1
-            return MediaRange(
-                type: type.lowercased(), parameters: parameters,
-                quality: (0...1).contains(quality) ? quality : 0)
-        }
-    }
-
-    private static func trim(_ text: Substring) -> String {
-        var text = text
-        while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
-        while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-        return String(text)
     }
 }

@@ -5,6 +5,8 @@ internal import Telemetry
 struct ExpositionWriter: ~Copyable {
     private var buffer = ByteBuffer(capacity: 16 * 1024)
     private let openMetrics: Bool
+    /// Series written so far, as Prometheus counts them: each bucket is one.
+    private(set) var samples = 0
 
     init(openMetrics: Bool) { self.openMetrics = openMetrics }
 
@@ -21,7 +23,9 @@ struct ExpositionWriter: ~Copyable {
             guard !series.isEmpty else { return }
             writeHead(declaration)
             let name = sampleName(declaration)
-            for series in series { writeSample(name, series.labelText, series.value) }
+            for series in series {
+                writeSample(name, series.labelText, series.value, exemplar: openMetrics ? series.exemplar : nil)
+            }
         case .gauge(let family):
             let series = family.allSeries
             guard !series.isEmpty else { return }
@@ -93,7 +97,7 @@ struct ExpositionWriter: ~Copyable {
 
     /// OpenMetrics names a counter's family without `_total`, and an info's without `_info`.
     private func familyName(_ declaration: MetricDeclaration) -> String {
-        guard openMetrics else { return declaration.name }
+        guard openMetrics else { return sampleName(declaration) }
         switch declaration.kind {
         case .counter: return declaration.name.removing(suffix: "_total")
         case .info: return declaration.name.removing(suffix: "_info")
@@ -101,8 +105,8 @@ struct ExpositionWriter: ~Copyable {
         }
     }
 
+    /// The same in both formats, so that a query does not depend on which one was negotiated.
     private func sampleName(_ declaration: MetricDeclaration) -> String {
-        guard openMetrics else { return declaration.name }
         switch declaration.kind {
         case .counter: return declaration.name.removing(suffix: "_total") + "_total"
         case .info: return declaration.name.removing(suffix: "_info") + "_info"
@@ -112,10 +116,14 @@ struct ExpositionWriter: ~Copyable {
 
     // MARK: Samples
 
-    private mutating func writeSample(_ name: String, _ labels: [UInt8], _ value: Double) {
+    private mutating func writeSample(
+        _ name: String, _ labels: [UInt8], _ value: Double, exemplar: Exemplar? = nil
+    ) {
+        samples += 1
         buffer.append(name)
         writeLabels(labels)
         buffer.appendNumber(value)
+        if let exemplar { writeExemplar(exemplar) }
         buffer.append(UInt8(ascii: "\n"))
     }
 
@@ -153,6 +161,10 @@ struct ExpositionWriter: ~Copyable {
             if index < exemplars.count, let exemplar = exemplars[index] { writeExemplar(exemplar) }
             buffer.append(UInt8(ascii: "\n"))
         }
+        samples += counts.count
+        // OpenMetrics: a sum that has shrunk is no counter, and then there is no `_count` either.
+        if openMetrics, !(sum >= 0) || (series.bounds.first ?? 0) < 0 { return }
+        samples += 2
         buffer.append(name)
         buffer.append("_sum" as StaticString)
         writeLabels(series.labelText)

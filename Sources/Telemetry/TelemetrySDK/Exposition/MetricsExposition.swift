@@ -13,14 +13,28 @@ package struct MetricsExposition {
     ///   - accept: the `Accept` header. - acceptEncoding: the `Accept-Encoding` header.
     /// - Returns: the body, its content type, and its content encoding when compressed.
     package static func render(_ registry: MetricRegistry, accept: String?, acceptEncoding: String?)
-        -> (body: [UInt8], contentType: String, contentEncoding: String?)
+        -> Rendered
     {
         let format = ExpositionFormat.negotiate(accept: accept)
-        let body = render(registry, format: format)
+        var writer = ExpositionWriter(openMetrics: format.isOpenMetrics)
+        for family in registry.families { writer.write(family) }
+        let series = writer.samples
+        let body = writer.finish()
         if body.count >= minCompressedBytes, acceptsGzip(acceptEncoding), let compressed = Gzip.compress(body) {
-            return (compressed, format.contentType, "gzip")
+            return Rendered(
+                body: compressed, contentType: format.contentType, contentEncoding: "gzip", series: series)
         }
-        return (body, format.contentType, nil)
+        return Rendered(body: body, contentType: format.contentType, contentEncoding: nil, series: series)
+    }
+
+    /// What one scrape is answered.
+    package struct Rendered: Sendable {
+        package let body: [UInt8]
+        package let contentType: String
+        /// `gzip`, or nil when the body is as it is.
+        package let contentEncoding: String?
+        /// How many series it shows, as Prometheus counts them: each bucket of a histogram is one.
+        package let series: Int
     }
 
     /// The text in one format.
