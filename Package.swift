@@ -80,10 +80,11 @@ let package = Package(
         system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         system("CCrypt", apt: "libcrypt-dev"),
+        system("CMalloc", apt: "libc6-dev"),
         .target(name: "CThread", path: "Sources/System/CThread"),
 
         module("Telemetry", "Telemetry", ["CThread"], isInlined: true),
-        module("Telemetry", "TelemetrySDK", ["Telemetry", "CZlib"]),
+        module("Telemetry", "TelemetrySDK", ["Telemetry", "CMalloc", "CZlib"]),
         module("Telemetry", "TelemetryTesting", ["Telemetry", "TelemetrySDK"]),
 
         module("Transport", "EventLoop", ["CLibUV", "CThread", "Telemetry"]),

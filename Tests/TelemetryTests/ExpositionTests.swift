@@ -12,7 +12,8 @@ import Testing
         let metrics = capture.telemetry.metrics
         let requests = metrics.counter(
             Counter("http_requests_total", help: "Requests with \"quotes\", a \\ and\na line.", labels: ["route"]))
-        requests.series("/a").add(3)
+        requests.series("/a").add(2)
+        requests.series("/a").increment(exemplar: capture.telemetry.tracer.startSpan("GET /a").context)
         requests.series(Self.hostile).increment()
         metrics.gauge(Gauge("temperature_ratio", unit: .ratio, help: "Ratio.")).series().set(0.25)
         metrics.upDownCounter(UpDownCounter("active_requests", help: "Active.")).series().add(-2)
@@ -66,6 +67,7 @@ import Testing
             assert families["http_requests"].type == "counter"
             assert families["http_requests"].documentation == 'Requests with "quotes", a \\\\ and\\na line.'
             assert {s.labels["route"]: s.value for s in families["http_requests"].samples} == {"/a": 3, hostile: 1}
+            assert [s.labels["route"] for s in families["http_requests"].samples if s.exemplar] == ["/a"]
             duration = families["http_request_duration_seconds"]
             assert duration.type == "histogram" and duration.unit == "seconds"
             exemplars = {s.labels["le"]: s.exemplar for s in duration.samples if s.exemplar}
@@ -134,6 +136,43 @@ import Testing
         let rendered = MetricsExposition.render(capture.telemetry.metrics, accept: accept, acceptEncoding: nil)
         #expect(rendered.contentType == contentType)
         #expect(rendered.contentEncoding == nil)
+    }
+
+    @Test func aRangeThatNamesMoreWinsOverOneThatNamesLess() {
+        for (accept, isOpenMetrics) in [
+            ("text/*;q=0.9, application/openmetrics-text;q=0.5", false),
+            ("*/*, text/plain;q=0", true), ("*/*;q=0.1, application/openmetrics-text", true),
+            ("application/*", true), ("application/json", false), ("APPLICATION/OpenMetrics-Text; Version=1.0.0", true),
+            ("application/openmetrics-text;note=\"a,b;q=0\";q=0.7,text/plain;q=0.6", true),
+            ("application/openmetrics-text; q=0.5; version=0.0.1 , text/plain; q=0.5", true),
+            ("text/plain, application/openmetrics-text", false), ("*/*", false), ("text/plain;q=1.5,*/*;q=0.1", true),
+            (String(repeating: "text/html,", count: 10_000) + "application/openmetrics-text", false),
+        ] {
+            let format = ExpositionFormat.negotiate(accept: accept)
+            #expect(
+                format.contentType.hasPrefix("application/openmetrics-text") == isOpenMetrics, "\(accept.prefix(80))")
+        }
+    }
+
+    @Test func aSumThatShrankIsNoCounterInOpenMetrics() throws {
+        let metrics = capture.telemetry.metrics
+        let drift = metrics.histogram(
+            Histogram("drift_seconds", unit: .seconds, help: "Drift.", labels: ["clock"], buckets: [-1, 0, 1]))
+        drift.series("a").record(-2)
+        let balance = metrics.histogram(Histogram("balance", unit: .none, help: "Balance.", buckets: [0, 1]))
+        balance.series().record(-5)
+        #expect(capture.value("balance_sum") == -5)
+        #expect(capture.value(#"drift_seconds_count{clock="a"}"#) == 1)
+        let program = """
+            import sys
+            from prometheus_client.openmetrics.parser import text_string_to_metric_families
+            families = {f.name: f for f in text_string_to_metric_families(sys.stdin.buffer.read().decode())}
+            assert {s.name for s in families["drift_seconds"].samples} == {"drift_seconds_bucket"}
+            assert {s.name for s in families["balance"].samples} == {"balance_bucket"}
+            print("ok")
+            """
+        let result = try ChildProcess.python(program, input: body(.openMetrics(version: "1.0.0")))
+        #expect(result.output == "ok\n", "\(result.errors)")
     }
 
     @Test func gzipIsUsedWhenTheScraperTakesIt() throws {

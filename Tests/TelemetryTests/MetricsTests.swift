@@ -95,6 +95,51 @@ import Testing
         #expect(!capture.text.contains("__name__"))
     }
 
+    @Test func namesThatWouldReadAlikeAreRefused() {
+        metrics.counter(Counter("jobs_total", help: "Jobs.")).series().increment()
+        // The family of `jobs_total` is called `jobs` in OpenMetrics.
+        metrics.gauge(Gauge("jobs", help: "Jobs.")).series().set(7)
+        _ = metrics.histogram(Self.latency)
+        for suffix in ["sum", "count", "bucket"] {
+            metrics.gauge(Gauge("latency_seconds_\(suffix)", help: "Clash.")).series().set(7)
+        }
+        #expect(capture.value(#"telemetry_metric_misuse_total{reason="redeclared"}"#) == 4)
+        #expect(capture.value("jobs_total") == 1)
+        #expect(capture.value("jobs") == nil)
+        #expect(capture.value("latency_seconds_sum") == 0)
+    }
+
+    @Test func aNameWithoutItsSuffixIsToldAndReadsTheSameInBothFormats() {
+        metrics.counter(Counter("clicks", help: "Clicks.")).series().increment()
+        metrics.gauge(Gauge("size", unit: .bytes, help: "Size.")).series().set(1)
+        #expect(capture.value(#"telemetry_metric_misuse_total{reason="missing_suffix"}"#) == 2)
+        #expect(capture.value("clicks_total") == 1)
+        #expect(capture.openMetricsText.contains("# TYPE clicks counter\n# HELP clicks Clicks.\nclicks_total 1\n"))
+        // OpenMetrics: a unit that the name does not end in may not be told.
+        #expect(!capture.openMetricsText.contains("# UNIT size"))
+    }
+
+    @Test func whatACounterOrGaugeCannotBeIsLeftOutAndCounted() {
+        metrics.observe(Counter("bad_total", help: "Bad."), labels: []) { -1 }
+        metrics.observe(Counter("worse_total", help: "Worse."), labels: []) { .nan }
+        let queue = metrics.upDownCounter(Self.queue).series()
+        queue.add(2)
+        queue.add(.nan)
+        queue.add(.infinity)
+        #expect(capture.value("bad_total") == nil)
+        #expect(capture.value("worse_total") == nil)
+        #expect(capture.value("queue_length") == 2)
+        #expect((capture.value(#"telemetry_metric_misuse_total{reason="invalid_value"}"#) ?? 0) >= 4)
+    }
+
+    @Test func misuseInAnIncludedRegistryIsCountedHereToo() {
+        let process = MetricRegistry()
+        metrics.include(process)
+        metrics.include(metrics)
+        process.counter(Self.plain).series().add(-1)
+        #expect(capture.value(#"telemetry_metric_misuse_total{reason="invalid_value"}"#) == 1)
+    }
+
     @Test func observedValuesAreReadAtEachScrape() {
         let clock = ManualClock()
         metrics.observe(Gauge("now_nanoseconds", help: "Now.")) { Double(clock.monotonicNanoseconds) }

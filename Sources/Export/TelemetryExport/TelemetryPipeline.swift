@@ -7,14 +7,21 @@ internal import TelemetrySDK
 /// The telemetry of a process: one exporter, one log writer, and a `Telemetry` for each service in it.
 ///
 /// The metrics of the process itself (CPU, memory, descriptors) and of this pipeline (queues, exports, lost spans and
-/// lines) are shown by exactly one service, the first that asked for its telemetry: each service is scraped as a
-/// target of its own, and a sum over the targets of a process must count the process once.
+/// lines) are shown by every service: whoever looks at one service sees whether its process is the trouble, and a
+/// service that moves to a process of its own loses no series. A sum over services counts a shared process once for
+/// each of them: take `max by (process_pid)` with `target_info`, or look at one target.
 package final class TelemetryPipeline: Sendable {
     static let settingIgnored = LogEvent(
         "telemetry.setting_ignored", level: .warn, help: "A telemetry setting could not be used.")
     static let targetInfo = Info(
         "target_info", help: "The OpenTelemetry resource of the service.",
-        labels: ["service_name", "service_namespace", "service_instance_id", "service_version"])
+        labels: resourceLabels.map(\.label))
+    /// The labels of `target_info`, and the attributes of the resource that they show; empty ones are no labels to
+    /// Prometheus.
+    private static let resourceLabels = [
+        "service.name", "service.namespace", "service.instance.id", "service.version", "deployment.environment.name",
+        "host.name", "process.pid", "telemetry.sdk.name", "telemetry.sdk.language", "telemetry.sdk.version",
+    ].map { (attribute: $0, label: String($0.map { $0 == "." ? "_" : $0 })) }
 
     private let configuration: ExportConfiguration
     private let writer: LogWriter
@@ -24,7 +31,7 @@ package final class TelemetryPipeline: Sendable {
     private let own: Telemetry
     private let services = Mutex<[String: Telemetry]>([:])
 
-    /// The metrics of the process and of this pipeline; the first service shows them too.
+    /// The metrics of the process and of this pipeline; every service shows them too.
     package var processMetrics: MetricRegistry { own.metrics }
 
     /// - Parameter values: the `OTEL_*`, `LOG_LEVEL` and `LOGSTASH_ADDRESS` settings; unknown values warn and fall back.
@@ -60,10 +67,8 @@ package final class TelemetryPipeline: Sendable {
             let telemetry = Telemetry(
                 resource: resource, sampler: configuration.sampler, spanSink: exporter?.processor, logSink: writer,
                 logLevel: level)
-            telemetry.metrics.info(
-                Self.targetInfo, serviceName, resource["service.namespace"], resource["service.instance.id"],
-                resource["service.version"])
-            if services.isEmpty { telemetry.metrics.include(own.metrics) }
+            telemetry.metrics.info(Self.targetInfo, Self.resourceLabels.map { resource[$0.attribute] })
+            telemetry.metrics.include(own.metrics)
             services[serviceName] = telemetry
             return telemetry
         }
@@ -90,7 +95,11 @@ package final class TelemetryPipeline: Sendable {
 extension ServiceResource {
     /// An attribute's text; empty when there is none.
     fileprivate subscript(_ name: String) -> String {
-        guard case .string(let text)? = attributes.first(where: { $0.key.name == name })?.value else { return "" }
-        return text
+        if name == "service.name" { return self.name }
+        switch attributes.first(where: { $0.key.name == name })?.value {
+        case .string(let text): return text
+        case .int(let number): return "\(number)"
+        default: return ""
+        }
     }
 }

@@ -21,7 +21,8 @@ package final class Telemetry: Sendable {
     ) {
         serviceName = resource.name
         self.metrics = metrics
-        tracer = Tracer(resource: resource, sampler: sampler, sink: spanSink, clock: clock, limits: spanLimits,
+        tracer = Tracer(
+            resource: resource, sampler: sampler, sink: spanSink, clock: clock, limits: spanLimits,
             metrics: metrics)
         let logger = Logger(
             core: LoggerCore(

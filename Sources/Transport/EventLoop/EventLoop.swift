@@ -25,6 +25,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var ready: [UnownedJob] = []
     private var soon: [@Sendable () -> Void] = []
     private var isIdleRunning = false
+    /// Most jobs that a turn had, since `takeDeepestQueue`.
+    private var deepestQueue = 0
     private let inbox = Inbox()
     /// The inbox's other half: the arrays change places, so that neither is allocated again.
     private var takenJobs: [UnownedJob] = []
@@ -161,6 +163,8 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     fileprivate func runOnThread() {
         vitrine_set_current_loop(Unmanaged.passUnretained(self).toOpaque())
         vitrine_set_thread_name("loop-\(index)")
+        // Loops are made first: so each gets an ordinal that is low enough for shards of its own.
+        _ = vitrine_thread_ordinal()
         Self.blockBrokenPipeSignal()
         uv_run(uv, UV_RUN_DEFAULT)
         finish()
@@ -202,6 +206,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
                 next += 1
                 job.runSynchronously(on: executor)
             }
+            deepestQueue = max(deepestQueue, ready.count)
             if next == ready.count {
                 ready.removeAll(keepingCapacity: true)
             } else {
@@ -214,6 +219,13 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
             isIdleRunning = isWorkLeft
             if isWorkLeft { uv_idle_start(idle, onIdle) } else { uv_idle_stop(idle) }
         }
+    }
+
+    /// The most jobs that a turn of the loop had since the last call, those left for the next turn included. Loop thread
+    /// only.
+    func takeDeepestQueue() -> Int {
+        defer { deepestQueue = 0 }
+        return deepestQueue
     }
 
     // MARK: The end

@@ -9,9 +9,16 @@ package final class WorkerPool: @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t> = .allocate(capacity: 1)
     private let condition: UnsafeMutablePointer<pthread_cond_t> = .allocate(capacity: 1)
     private var queue: [@Sendable () -> Void] = []
+    private var busy = 0
+    private var refused = 0
     private var isStopping = false
     private var threads: [pthread_t] = []
-    private let capacity: Int
+    /// What its threads are called, and its series.
+    package let name: String
+    /// Jobs that may wait.
+    package let capacity: Int
+    /// Its threads.
+    package let threadCount: Int
 
     package struct Saturated: Error, CustomStringConvertible {
         package var description: String { "the worker pool's queue is full: try again later" }
@@ -20,7 +27,9 @@ package final class WorkerPool: @unchecked Sendable {
     /// - Parameters: threads: 1 or more. - capacity: jobs that may wait before `run` refuses.
     package init(threads count: Int = 2, capacity: Int = 1024, name: String = "worker") {
         precondition(count > 0 && capacity > 0)
+        self.name = name
         self.capacity = capacity
+        threadCount = count
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
         for index in 0..<count {
@@ -52,10 +61,20 @@ package final class WorkerPool: @unchecked Sendable {
     package func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        guard !isStopping, queue.count < capacity else { return false }
+        guard !isStopping, queue.count < capacity else {
+            refused += 1
+            return false
+        }
         queue.append(work)
         pthread_cond_signal(condition)
         return true
+    }
+
+    /// Jobs that wait, threads that run one, and jobs that were refused so far.
+    package var load: (waiting: Int, busy: Int, refused: Int) {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return (queue.count, busy, refused)
     }
 
     /// Finishes what is queued, then ends the threads.
@@ -77,8 +96,12 @@ package final class WorkerPool: @unchecked Sendable {
                 return
             }
             let item = queue.removeFirst()
+            busy += 1
             pthread_mutex_unlock(mutex)
             item()
+            pthread_mutex_lock(mutex)
+            busy -= 1
+            pthread_mutex_unlock(mutex)
         }
     }
 

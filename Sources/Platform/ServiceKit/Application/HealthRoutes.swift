@@ -1,14 +1,13 @@
 internal import HTTP
 internal import HTTPCodec
 internal import Telemetry
-internal import TelemetrySDK
 
 /// What every service answers about itself: `/health`, `/health/live`, `/health/ready`, `/metrics`.
 struct HealthRoutes: Sendable {
     let service: String
     let version: String
     let checks: HealthChecks
-    let metrics: MetricRegistry
+    let metrics: MetricsEndpoint
 
     /// The routes that the service has not declared itself.
     func routes(besides declared: [Route]) -> [Route] {
@@ -16,7 +15,10 @@ struct HealthRoutes: Sendable {
             route("/health") { _ in await summary() },
             route("/health/live") { _ in live() },
             route("/health/ready") { _ in await ready() },
-            route("/metrics") { request in exposition(request) },
+            route("/metrics") { request in
+                await metrics.respond(
+                    accept: request.header("accept"), acceptEncoding: request.header("accept-encoding"))
+            },
         ]
         return all.filter { route in
             !declared.contains { $0.method == route.method && $0.template == route.template }
@@ -63,14 +65,5 @@ struct HealthRoutes: Sendable {
         }
         body.append("}}" as StaticString)
         return body.array()
-    }
-
-    private func exposition(_ request: Request) -> HTTPResponse {
-        let rendered = MetricsExposition.render(
-            metrics, accept: request.header("accept"), acceptEncoding: request.header("accept-encoding"))
-        var response = HTTPResponse(body: .bytes(rendered.body))
-        response.headers.add("content-type", rendered.contentType)
-        if let encoding = rendered.contentEncoding { response.headers.add("content-encoding", encoding) }
-        return response
     }
 }

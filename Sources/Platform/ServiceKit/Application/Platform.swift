@@ -10,15 +10,18 @@ struct Platform: Sendable {
     let configuration: ConfigurationReader
     let group: EventLoopGroup
     let workers: WorkerPool
+    /// Where `/metrics` is put together.
+    let scrapes: WorkerPool
     let directory: ServiceDirectory
     let tokens: TokenSigner
     let identities: IdentitySigner
     let settings: PlatformSettings
 
-    init(configuration: ConfigurationReader, group: EventLoopGroup, workers: WorkerPool) {
+    init(configuration: ConfigurationReader, group: EventLoopGroup, workers: WorkerPool, scrapes: WorkerPool) {
         self.configuration = configuration
         self.group = group
         self.workers = workers
+        self.scrapes = scrapes
         directory = ServiceDirectory(configuration: configuration)
         tokens = TokenSigner(secret: Self.secret("JWT_SECRET", configuration))
         identities = IdentitySigner(secret: Self.secret("IDENTITY_SECRET", configuration))

@@ -1,4 +1,5 @@
 internal import AMQP
+internal import EventLoop
 internal import HTTP
 internal import PostgreSQL
 internal import Redis
@@ -28,6 +29,8 @@ extension ServiceDefinition {
                 .init("periodic jobs", JobTelemetry.declarations), .init("lifecycle", LifecycleTelemetry.declarations),
                 .init("telemetry", Telemetry.declarations), .init("resource", TelemetryPipeline.resource),
                 .init("export", TelemetryPipeline.declarations), .init("process", TelemetryPipeline.process),
+                .init("event loops", TelemetryDeclarations(metrics: RuntimeMetrics.declarations)),
+                .init("scrapes", TelemetryDeclarations(metrics: MetricsEndpoint.declarations)),
             ])
     }
 }

@@ -3,6 +3,7 @@ package import EventLoop
 internal import Synchronization
 package import Telemetry
 internal import TelemetryExport
+internal import TelemetrySDK
 
 /// Runs services in this process: telemetry, migrations, ordered start, readiness, graceful drain.
 package final class ServiceHost: Sendable {
@@ -16,7 +17,8 @@ package final class ServiceHost: Sendable {
     private struct State: Sendable {
         var runners: [ServiceRunner] = []
         var pipeline: TelemetryPipeline?
-        var workers: WorkerPool?
+        var pools: [WorkerPool] = []
+        var runtime: RuntimeMetrics?
     }
 
     /// Threads for what blocks or burns (bcrypt), shared by all services of the process.
@@ -47,6 +49,7 @@ package final class ServiceHost: Sendable {
         do {
             let runners = try await build()
             await pipeline?.start()
+            state.withLock { $0.runtime }?.start()
             try await prepare(runners)
             for runner in runners { try await runner.start() }
         } catch {
@@ -59,15 +62,22 @@ package final class ServiceHost: Sendable {
     private func build() async throws -> [ServiceRunner] {
         let configuration = ConfigurationReader(values: values)
         let workers = WorkerPool(threads: Self.workerThreads)
-        state.withLock { $0.workers = workers }
+        let scrapes = MetricsEndpoint.makeThread()
+        state.withLock { $0.pools = [workers, scrapes] }
         let pipeline = makeTelemetry == nil ? TelemetryPipeline(values: values, group: group) : nil
         state.withLock { $0.pipeline = pipeline }
-        let platform = Platform(configuration: configuration, group: group, workers: workers)
+        // The process tells of itself in each of its services, whoever made their telemetry.
+        let process = pipeline?.processMetrics ?? MetricRegistry()
+        ProcessMetrics.register(in: process)
+        let runtime = RuntimeMetrics(group: group, pools: [workers, scrapes], registry: process)
+        state.withLock { $0.runtime = runtime }
+        let platform = Platform(configuration: configuration, group: group, workers: workers, scrapes: scrapes)
         var runners: [ServiceRunner] = []
         for service in services {
             guard let telemetry = makeTelemetry?(service.name) ?? pipeline?.telemetry(for: service.name) else {
                 continue
             }
+            telemetry.metrics.include(process)
             let application = Application(definition: service, platform: platform, telemetry: telemetry)
             try await service.build(application)
             do { try application.events?.declare(self.platform) } catch {
@@ -106,14 +116,15 @@ package final class ServiceHost: Sendable {
 
     /// Readiness off, stop accepting, finish, stop in reverse order, flush telemetry.
     package func stop() async {
-        let (runners, workers, pipeline) = state.withLock { state in
+        let stopping = state.withLock { state in
             defer { state = State() }
-            return (state.runners, state.workers, state.pipeline)
+            return state
         }
-        for runner in runners { runner.beginDrain() }
-        for runner in runners.reversed() { await runner.stop() }
-        workers?.shutdown()
-        await pipeline?.shutdown(timeoutSeconds: Self.flushSeconds)
+        for runner in stopping.runners { runner.beginDrain() }
+        for runner in stopping.runners.reversed() { await runner.stop() }
+        stopping.runtime?.stop()
+        for pool in stopping.pools { pool.shutdown() }
+        await stopping.pipeline?.shutdown(timeoutSeconds: Self.flushSeconds)
     }
 
     private var pipeline: TelemetryPipeline? { state.withLock { $0.pipeline } }

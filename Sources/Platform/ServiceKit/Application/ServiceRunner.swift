@@ -61,7 +61,7 @@ final class ServiceRunner: Sendable {
         let instruments = HTTPInstruments(application.telemetry)
         let health = HealthRoutes(
             service: application.definition.name, version: SDKVersion.current, checks: checks,
-            metrics: application.telemetry.metrics)
+            metrics: MetricsEndpoint(application.telemetry.metrics, on: application.platform.scrapes))
         let router = try Router(
             routes: declared.routes + health.routes(besides: declared.routes), shapes: declared.shapes
         ) { TemplateTelemetry(route: $0, instruments: instruments) }

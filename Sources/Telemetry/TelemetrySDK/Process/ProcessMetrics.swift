@@ -1,53 +1,60 @@
+internal import CMalloc
 internal import Glibc
 package import Telemetry
 
-/// Facts about the process under the names that Prometheus clients share, read at each scrape from `/proc`.
+/// Facts about the process under the names that Prometheus clients share, read at each scrape from the kernel and from
+/// the allocator. Every service of a process shows them: its target must tell all about itself. A sum over services
+/// then counts the process once for each, so dashboards take the maximum over the targets of one process.
 package enum ProcessMetrics {
     static let cpu = Counter(
         "process_cpu_seconds_total", unit: .seconds, help: "User and system CPU time spent.")
     static let residentMemory = Gauge(
         "process_resident_memory_bytes", unit: .bytes, help: "Resident memory.")
     static let virtualMemory = Gauge("process_virtual_memory_bytes", unit: .bytes, help: "Virtual memory.")
+    static let heap = Gauge(
+        "process_heap_bytes", unit: .bytes, help: "Memory that the allocator holds: what is used and what is free.")
+    static let usedHeap = Gauge(
+        "process_heap_used_bytes", unit: .bytes, help: "Memory that was allocated and not freed.")
     static let openDescriptors = Gauge("process_open_fds", help: "Open file descriptors.")
     static let maxDescriptors = Gauge("process_max_fds", help: "File descriptors that may be open.")
     static let threads = Gauge("process_threads", help: "Threads of the process.")
     static let startTime = Gauge(
         "process_start_time_seconds", unit: .seconds, help: "Start of the process since 1970 UTC.")
+    static let contextSwitches = Counter(
+        "process_context_switches_total",
+        help: "Times that a thread left its core: voluntary to wait, involuntary because another one got it.",
+        labels: ["type"])
+    static let pageFaults = Counter(
+        "process_paging_faults_total", help: "Pages that were not there when used: major ones came from a disk.",
+        labels: ["type"])
 
-    /// Shows the process in a registry; in one of a process, so that sums count it once.
+    /// Every metric of the process.
+    package static let declarations: [MetricDeclaration] = [
+        cpu.declaration, residentMemory.declaration, virtualMemory.declaration, heap.declaration,
+        usedHeap.declaration, openDescriptors.declaration, maxDescriptors.declaration, threads.declaration,
+        startTime.declaration, contextSwitches.declaration, pageFaults.declaration, BuildInfo.info.declaration,
+    ]
+
+    /// Shows the process, and what it was built from, in a registry.
     package static func register(in registry: MetricRegistry) {
-        registry.observe(cpu) { cpuSeconds() }
-        registry.observe(residentMemory) { memoryBytes().resident }
-        registry.observe(virtualMemory) { memoryBytes().virtual }
-        registry.observe(openDescriptors) { openDescriptorCount() }
+        registry.observe(cpu) {
+            let usage = ResourceUsage.now
+            return usage.userSeconds + usage.systemSeconds
+        }
+        registry.observe(contextSwitches, labels: ["voluntary"]) { ResourceUsage.now.voluntarySwitches }
+        registry.observe(contextSwitches, labels: ["involuntary"]) { ResourceUsage.now.involuntarySwitches }
+        registry.observe(pageFaults, labels: ["major"]) { ResourceUsage.now.majorFaults }
+        registry.observe(pageFaults, labels: ["minor"]) { ResourceUsage.now.minorFaults }
+        registry.observe(residentMemory) { ProcessFiles.memoryBytes().resident }
+        registry.observe(virtualMemory) { ProcessFiles.memoryBytes().virtual }
+        registry.observe(heap) { heapBytes().held }
+        registry.observe(usedHeap) { heapBytes().used }
+        registry.observe(openDescriptors) { ProcessFiles.openDescriptorCount() }
         registry.observe(maxDescriptors) { descriptorLimit() }
-        registry.observe(threads) { threadCount() }
-        let start = startSeconds()
+        registry.observe(threads) { ProcessFiles.threadCount() }
+        let start = ProcessFiles.startSeconds()
         registry.observe(startTime) { start }
-    }
-
-    private static func cpuSeconds() -> Double {
-        var usage = rusage()
-        guard getrusage(Int32(RUSAGE_SELF.rawValue), &usage) == 0 else { return 0 }
-        return seconds(usage.ru_utime) + seconds(usage.ru_stime)
-    }
-
-    private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
-
-    private static func memoryBytes() -> (resident: Double, virtual: Double) {
-        let fields = read("/proc/self/statm").split(separator: " ")
-        let page = Double(sysconf(Int32(_SC_PAGESIZE)))
-        guard fields.count > 1, let virtual = Double(fields[0]), let resident = Double(fields[1]) else { return (0, 0) }
-        return (resident * page, virtual * page)
-    }
-
-    private static func openDescriptorCount() -> Double {
-        guard let directory = opendir("/proc/self/fd") else { return 0 }
-        defer { closedir(directory) }
-        var count = 0
-        while readdir(directory) != nil { count += 1 }
-        // Not `.`, `..`, and the descriptor that reads the directory.
-        return Double(max(0, count - 3))
+        BuildInfo.register(in: registry)
     }
 
     private static func descriptorLimit() -> Double {
@@ -56,39 +63,28 @@ package enum ProcessMetrics {
         return limit.rlim_cur == rlim_t.max ? .infinity : Double(limit.rlim_cur)
     }
 
-    /// The fields of `/proc/self/stat` after the command, whose name may hold spaces; the first is field 3.
-    private static func statFields() -> [Substring] {
-        let text = read("/proc/self/stat")
-        guard let parenthesis = text.lastIndex(of: ")") else { return [] }
-        return text[text.index(after: parenthesis)...].split(separator: " ")
+    private static func heapBytes() -> (held: Double, used: Double) {
+        let info = mallinfo2()
+        return (Double(info.arena + info.hblkhd), Double(info.uordblks + info.hblkhd))
+    }
+}
+
+/// What the kernel has counted for the process so far.
+private struct ResourceUsage {
+    private var usage = rusage()
+
+    static var now: ResourceUsage {
+        var now = ResourceUsage()
+        getrusage(Int32(RUSAGE_SELF.rawValue), &now.usage)
+        return now
     }
 
-    private static func threadCount() -> Double {
-        let fields = statFields()
-        return fields.count > 17 ? Double(fields[17]) ?? 0 : 0
-    }
+    var userSeconds: Double { Self.seconds(usage.ru_utime) }
+    var systemSeconds: Double { Self.seconds(usage.ru_stime) }
+    var voluntarySwitches: Double { Double(usage.ru_nvcsw) }
+    var involuntarySwitches: Double { Double(usage.ru_nivcsw) }
+    var majorFaults: Double { Double(usage.ru_majflt) }
+    var minorFaults: Double { Double(usage.ru_minflt) }
 
-    private static func startSeconds() -> Double {
-        let fields = statFields()
-        let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        guard fields.count > 19, let start = Double(fields[19]), ticks > 0 else { return 0 }
-        var now = timespec()
-        var sinceBoot = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        clock_gettime(CLOCK_BOOTTIME, &sinceBoot)
-        let boot =
-            Double(now.tv_sec - sinceBoot.tv_sec) + Double(now.tv_nsec - sinceBoot.tv_nsec) / 1e9
-        return ((boot + start / ticks) * 100).rounded() / 100
-    }
-
-    /// A small file of `/proc`; empty when it cannot be read.
-    private static func read(_ path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
-            count = max(0, Glibc.read(descriptor, buffer.baseAddress, buffer.count))
-        }
-        return String(decoding: bytes, as: UTF8.self)
-    }
+    private static func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
 }
