@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Telemetry
 import TelemetryTesting
 import Testing
@@ -125,15 +126,32 @@ import Testing
         var dumped = ""
         dump(secret, to: &dumped)
         let forms = [
-            "\(secret)", String(describing: secret), String(reflecting: secret), "\([secret])",
-            "\(Optional(secret) as Any)",
-            dumped,
+            String(describing: secret), String(reflecting: secret), "\([secret])", "\(Optional(secret) as Any)", dumped,
         ]
         for form in forms { #expect(!form.contains("hunter2")) }
-        #expect("\(secret)" == "[redacted]")
+        #expect(String(describing: secret) == "[redacted]")
         logger.log(Self.placed, "x", [Attribute(AttributeKey("labels.answer"), secret)])
         #expect(capture.logLines[0].contains("\"labels.answer\":\"[redacted]\""))
         #expect(secret.exposed == "hunter2")
+    }
+
+    @Test func interpolatingASensitiveValueDoesNotCompile() throws {
+        let source = ChildProcess.packageRoot + "/Sources/Telemetry/Telemetry/Logging/Sensitive.swift"
+        let compile = { (line: String) in
+            let snippet = "\(P_tmpdir)/vitrine-snippet-\(getpid()).swift"
+            let file = try #require(fopen(snippet, "w"))
+            defer { unlink(snippet) }
+            fputs("func text(_ secret: Sensitive<String>) -> String { \(line) }\n", file)
+            fclose(file)
+            return try ChildProcess.run(
+                "swiftc",
+                ["-typecheck", "-swift-version", "6", "-warnings-as-errors", "-package-name", "p", source, snippet])
+        }
+        let refused = try compile(#""the secret is \(secret)""#)
+        #expect(refused.status != 0)
+        #expect(refused.errors.contains("no place in a text"), "\(refused.errors)")
+        let accepted = try compile(#""of \(secret.exposed.count) characters""#)
+        #expect(accepted.status == 0, "\(accepted.errors)")
     }
 
     @Test func levelFiltersAndChangesAtRunTime() {
@@ -154,6 +172,8 @@ import Testing
                 Attribute(AttributeKey("message"), "theirs"), Attribute(AttributeKey("@timestamp"), "never"),
                 Attribute(AttributeKey("labels.a.b"), "x"), Attribute(AttributeKey("twice"), 1),
                 Attribute(AttributeKey("twice"), 2), Attribute(AttributeKey("http.request.id"), "given"),
+                Attribute(AttributeKey("labels.a*b"), "y"), Attribute(AttributeKey("labels.c.d"), "flattened"),
+                Attribute(AttributeKey("labels.c_d"), "flat"), Attribute(AttributeKey("tags"), "mine"),
             ])
         let fields = try parse(capture.logLines[0])
         #expect(Set(fields.map(\.key)).count == fields.count)
@@ -162,6 +182,8 @@ import Testing
         #expect(values["labels.message"] == "theirs")
         #expect(values["labels.@timestamp"] == "never")
         #expect(values["labels.a_b"] == "x")
+        #expect(values["labels.c_d"] == "flat")
+        #expect(values["labels.tags"] == "mine")
         #expect(values["twice"] == "1")
         #expect(values["http.request.id"] == "given")
     }

@@ -14,20 +14,24 @@ package final class Telemetry: Sendable {
     /// - Parameters:
     ///   - spanSink: nil when nobody exports: contexts are still made, sampled and propagated.
     ///   - logSink: nil to write no log.
+    ///   - logRecordSink: takes the same records as the log, before they are text.
+    ///   - logDetailsBytes: of lines below the level that are kept for each request, to be written when it fails or is
+    ///     slow; none when 0.
     package init(
         resource: ServiceResource, sampler: Sampler = .parentBased(root: .alwaysOn), spanSink: (any SpanSink)?,
         logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system,
-        spanLimits: SpanLimits = SpanLimits(), metrics: MetricRegistry = MetricRegistry()
+        spanLimits: SpanLimits = SpanLimits(), metrics: MetricRegistry = MetricRegistry(),
+        logRecordSink: (any LogRecordSink)? = nil, logDetailsBytes: Int = 0
     ) {
         serviceName = resource.name
         self.metrics = metrics
         tracer = Tracer(
             resource: resource, sampler: sampler, sink: spanSink, clock: clock, limits: spanLimits,
             metrics: metrics)
-        let logger = Logger(
-            core: LoggerCore(
-                serviceName: resource.name, logger: resource.name, sink: logSink, control: logLevel, clock: clock,
-                lines: LogLineCounters(metrics)))
+        let shared = LoggerShared(
+            serviceName: resource.name, sink: logSink, records: logRecordSink, levels: logLevel, clock: clock,
+            metrics: metrics, detailsBytes: logDetailsBytes)
+        let logger = Logger(core: LoggerCore(shared, name: resource.name))
         self.logger = logger
         let misuseLogger = logger.named("telemetry")
         metrics.problems.listen { reason, metric in

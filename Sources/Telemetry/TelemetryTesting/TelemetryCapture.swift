@@ -10,13 +10,21 @@ package final class TelemetryCapture: Sendable {
     package let clock: ManualClock?
     private let spanMemory = CapturedSpans()
     private let logMemory = CapturedLines()
+    private let recordMemory = CapturedRecords()
 
-    /// - Parameter clock: a clock to move by hand; the system's when nil.
-    package init(serviceName: String = "test", sampler: Sampler = .alwaysOn, clock: ManualClock? = nil) {
+    /// - Parameters:
+    ///   - clock: a clock to move by hand; the system's when nil.
+    ///   - logLevel: lines below are not written.
+    ///   - logDetailsBytes: of lines below the level that are kept for each request.
+    package init(
+        serviceName: String = "test", sampler: Sampler = .alwaysOn, clock: ManualClock? = nil,
+        logLevel: LogLevel = .debug, logDetailsBytes: Int = 0
+    ) {
         self.clock = clock
         telemetry = Telemetry(
             resource: ServiceResource(name: serviceName), sampler: sampler, spanSink: spanMemory, logSink: logMemory,
-            logLevel: LogLevelControl(.debug), clock: clock.map(TelemetryClock.manual) ?? .system)
+            logLevel: LogLevelControl(logLevel), clock: clock.map(TelemetryClock.manual) ?? .system,
+            logRecordSink: recordMemory, logDetailsBytes: logDetailsBytes)
     }
 
     /// Finished spans, in the order of their ends.
@@ -33,6 +41,9 @@ package final class TelemetryCapture: Sendable {
 
     /// Log lines as the JSON texts that would be written.
     package var logLines: [String] { logMemory.all }
+
+    /// What a log exporter was given, with the fields.
+    package var logRecords: [(record: LogRecord, fields: [Attribute])] { recordMemory.all }
 
     /// Log lines of one `event.action`.
     package func logLines(event: LogEvent) -> [String] {
@@ -66,6 +77,7 @@ package final class TelemetryCapture: Sendable {
     package func removeAll() {
         spanMemory.removeAll()
         logMemory.removeAll()
+        recordMemory.removeAll()
     }
 }
 
@@ -74,6 +86,18 @@ private final class CapturedSpans: SpanSink {
     var all: [Span] { spans.withLock { $0 } }
     func spanEnded(_ span: Span) { spans.withLock { $0.append(span) } }
     func removeAll() { spans.withLock { $0.removeAll() } }
+}
+
+private final class CapturedRecords: LogRecordSink {
+    private let records = Mutex<[(record: LogRecord, fields: [Attribute])]>([])
+    var all: [(record: LogRecord, fields: [Attribute])] { records.withLock { $0 } }
+    func record(_ record: LogRecord, _ fields: borrowing Swift.Span<Attribute>) {
+        var copy: [Attribute] = []
+        for index in 0..<fields.count { copy.append(fields[index]) }
+        let entry = (record: record, fields: copy)
+        records.withLock { $0.append(entry) }
+    }
+    func removeAll() { records.withLock { $0.removeAll() } }
 }
 
 private final class CapturedLines: LogSink {

@@ -11,14 +11,18 @@ package final class TelemetryContext: Sendable {
     package let baggage: Baggage
     /// Monotonic nanoseconds after which nobody waits for the answer, or nil.
     package let deadline: UInt64?
+    /// Where the request's lines below the log's level are kept, or nil.
+    package let details: LogDetails?
 
     package init(
-        span: SpanContext? = nil, requestID: String? = nil, baggage: Baggage = Baggage(), deadline: UInt64? = nil
+        span: SpanContext? = nil, requestID: String? = nil, baggage: Baggage = Baggage(), deadline: UInt64? = nil,
+        details: LogDetails? = nil
     ) {
         self.span = span
         self.requestID = requestID
         self.baggage = baggage
         self.deadline = deadline
+        self.details = details
     }
 
     /// The context of the calling task; an empty one outside of any request.
@@ -26,7 +30,8 @@ package final class TelemetryContext: Sendable {
 
     /// The same context inside another span.
     package func entering(_ span: SpanContext) -> TelemetryContext {
-        TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline)
+        TelemetryContext(
+            span: span, requestID: requestID, baggage: baggage, deadline: deadline, details: details)
     }
 
     /// Milliseconds, 1 or more, that what serves the current request may take: until its deadline, and `limit` at most.

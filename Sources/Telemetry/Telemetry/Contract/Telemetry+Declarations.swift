@@ -3,7 +3,9 @@ extension Telemetry {
     package static let declarations = TelemetryDeclarations(
         metrics: [
             MetricRegistry.misuse.declaration, Tracer.started.declaration, Tracer.alive.declaration,
-            LogLineCounters.written.declaration,
+            LogLineCounters.written.declaration, LogLineCounters.suppressed.declaration,
+            LogLineCounters.lostDetails.declaration,
         ],
-        events: [metricMisuse], fields: [.metricName, .metricMisuse])
+        events: [metricMisuse, LoggerCore.repeated, LoggerCore.levelRestored],
+        fields: [.metricName, .metricMisuse, .loggerLabel, .levelLabel, .eventLabel, .suppressedLabel])
 }

@@ -37,7 +37,7 @@ final class LogLineLayout: Sendable {
     @inline(__always)
     func encode(
         _ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>, context: TelemetryContext,
-        wallNanoseconds: UInt64, into state: inout ThreadState
+        wallNanoseconds: UInt64, isRetroactive: Bool, into state: inout ThreadState
     ) {
         state.appendLineStart(wallNanoseconds: wallNanoseconds)
         switch event.level {
@@ -64,6 +64,7 @@ final class LogLineLayout: Sendable {
             state.scratch.appendJSONEscaped(id, limit: Self.maxValueBytes)
             state.scratch.append(UInt8(ascii: "\""))
         }
+        if isRetroactive { state.scratch.append(",\"tags\":[\"retroactive\"]" as StaticString) }
         for index in 0..<min(fields.count, Self.maxFields) {
             Self.append(index, of: fields, context: context, to: &state.scratch)
         }
@@ -80,8 +81,8 @@ final class LogLineLayout: Sendable {
         for earlier in 0..<index where fields[earlier].key.fingerprint == fingerprint {
             if fields[earlier].key == fields[index].key { return }
         }
-        if !traits.isEmpty {
-            return appendUnusual(fields[index], context: context, to: &buffer)
+        if !traits.isDisjoint(with: [.sensitive, .contextual, .needsRewriting]) {
+            return appendUnusual(index, of: fields, context: context, to: &buffer)
         }
         appendKey(fields[index].key.name, to: &buffer)
         append(fields[index].value, to: &buffer)
@@ -106,17 +107,24 @@ final class LogLineLayout: Sendable {
 
     /// A field whose key says more than its name.
     @inline(never)
-    private static func appendUnusual(_ field: Attribute, context: TelemetryContext, to buffer: inout ByteBuffer) {
+    private static func appendUnusual(
+        _ index: Int, of fields: borrowing Swift.Span<Attribute>, context: TelemetryContext, to buffer: inout ByteBuffer
+    ) {
+        let field = fields[index]
         let key = field.key
         if key.traits.contains(.contextual) {
             if key.name == "http.request.id" ? context.requestID != nil : context.span != nil { return }
         }
-        buffer.append(",\"" as StaticString)
+        let name = key.rewrittenName
         if key.traits.contains(.needsRewriting) {
-            buffer.appendJSONEscaped(key.rewrittenName, limit: maxValueBytes)
-        } else {
-            buffer.append(key.name)
+            // Two names may become one: that of a field which always had it, or else the first one's.
+            for other in 0..<fields.count where other != index {
+                if fields[other].key.name == name { return }
+                if other < index, fields[other].key.rewrittenName == name { return }
+            }
         }
+        buffer.append(",\"" as StaticString)
+        buffer.appendJSONEscaped(name, limit: maxValueBytes)
         buffer.append("\":" as StaticString)
         if key.traits.contains(.sensitive) {
             buffer.append("\"[redacted]\"" as StaticString)

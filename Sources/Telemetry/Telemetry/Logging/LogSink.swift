@@ -1,5 +1,3 @@
-package import Synchronization
-
 /// Where encoded log lines go: the writer of the process, or memory in a test.
 package protocol LogSink: AnyObject, Sendable {
     /// Takes one line, its line feed included. The bytes are valid during the call only. Never blocks: a full sink
@@ -7,18 +5,21 @@ package protocol LogSink: AnyObject, Sendable {
     func write(_ line: UnsafeRawBufferPointer)
 }
 
-/// The lowest level that is written, changeable while the service runs.
-package final class LogLevelControl: Sendable {
-    @usableFromInline let threshold: Atomic<Int>
+/// Where log records go that are encoded otherwise than as a line: the OTLP exporter.
+package protocol LogRecordSink: AnyObject, Sendable {
+    /// Takes one record, which passed level, limits and redaction as its line did. The fields are valid during the call
+    /// only; values under a sensitive key (`AttributeKey.isSensitive`) are the sink's to hide. Never blocks.
+    func record(_ record: LogRecord, _ fields: borrowing Swift.Span<Attribute>)
+}
 
-    package init(_ level: LogLevel = .info) { threshold = Atomic(level.rawValue) }
-
-    /// The level; a change counts from the next line on.
-    package var level: LogLevel {
-        get { LogLevel(rawValue: threshold.load(ordering: .relaxed)) ?? .info }
-        set { threshold.store(newValue.rawValue, ordering: .relaxed) }
-    }
-
-    @inlinable @inline(__always)
-    func allows(_ level: LogLevel) -> Bool { level.rawValue >= threshold.load(ordering: .relaxed) }
+/// A log line before it is text.
+package struct LogRecord: Sendable {
+    package let event: LogEvent
+    package let message: String
+    /// The `log.logger`.
+    package let logger: String
+    /// The span that the line belongs to, and the request id.
+    package let context: TelemetryContext
+    /// Since 1970 UTC.
+    package let wallNanoseconds: UInt64
 }

@@ -21,7 +21,9 @@ extension Sensitive: CustomStringConvertible, CustomDebugStringConvertible, Cust
     package var customMirror: Mirror { Mirror(self, children: [:]) }
 }
 
-extension Attribute {
-    /// An attribute that only says that there was a value.
-    package init(_ key: AttributeKey, _ value: Sensitive<some Any>) { self.init(key, .string(Redaction.text)) }
+extension DefaultStringInterpolation {
+    /// Refuses to compile, because warnings are errors: a text that names a secret is a mistake even while it only says
+    /// `[redacted]`.
+    @available(*, deprecated, message: "a Sensitive value has no place in a text: leave it out, or say what it was")
+    package mutating func appendInterpolation(_ value: Sensitive<some Any>) { appendLiteral(Redaction.text) }
 }

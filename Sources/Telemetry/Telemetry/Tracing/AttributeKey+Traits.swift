@@ -9,6 +9,8 @@ extension AttributeKey {
         static let contextual = Traits(rawValue: 2)
         /// The name cannot stand in a log line as it is: see `rewrittenName`.
         static let needsRewriting = Traits(rawValue: 4)
+        /// The values are words and numbers of ours, never free text: nobody looks for secrets in them.
+        static let structured = Traits(rawValue: 8)
 
         init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -19,6 +21,7 @@ extension AttributeKey {
             if AttributeKey.isReserved(name) || AttributeKey.needsEscape(name) || AttributeKey.isNestedLabel(name) {
                 traits.insert(.needsRewriting)
             }
+            if AttributeKey.isStructured(name) { traits.insert(.structured) }
             self = traits
         }
     }
@@ -41,9 +44,19 @@ extension AttributeKey {
     private static func isReserved(_ name: String) -> Bool {
         switch name {
         case "@timestamp", "log.level", "message", "ecs.version", "service.name", "log.logger", "event.action",
-            "event.dataset", "process.pid", "":
+            "event.dataset", "process.pid", "tags", "":
             true
         default: false
+        }
+    }
+
+    private static func isStructured(_ name: String) -> Bool {
+        switch name {
+        case "http.request.method", "http.route", "labels.http_route", "url.scheme", "client.address", "client.ip",
+            "source.ip", "user.id", "error.type":
+            true
+        default:
+            ["event.", "service.", "server.", "network.", "messaging.", "process."].contains { name.hasPrefix($0) }
         }
     }
 

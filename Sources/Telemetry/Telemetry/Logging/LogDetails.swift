@@ -1,0 +1,96 @@
+internal import Synchronization
+
+/// The last lines of one request that are below the level: written only if the request fails or is slow, when they are
+/// wanted, and forgotten otherwise.
+///
+/// Bounded for each request and for all together; without room the oldest lines of the request make place.
+package final class LogDetails: Sendable {
+    /// Bytes of all requests together.
+    static let maxTotalBytes = 8 * 1024 * 1024
+    private static let totalBytes = Atomic<Int>(0)
+
+    private struct State: ~Copyable {
+        var lines: ByteBuffer?
+        var dropped = 0
+    }
+
+    private let maxBytes: Int
+    private let lost: CounterSeries
+    private let state = Mutex(State())
+
+    /// - Parameters:
+    ///   - maxBytes: of this request.
+    ///   - lost: counts wanted lines that had made place or found none.
+    init(maxBytes: Int, lost: CounterSeries) {
+        self.maxBytes = maxBytes
+        self.lost = lost
+    }
+
+    deinit {
+        state.withLock { state in
+            if let count = state.lines?.capacity { _ = Self.totalBytes.wrappingSubtract(count, ordering: .relaxed) }
+        }
+    }
+
+    /// Takes one line, its line feed included.
+    func keep(_ line: UnsafeRawBufferPointer) {
+        guard let bytes = line.bindMemory(to: UInt8.self).baseAddress else { return }
+        state.withLock { state in
+            guard line.count <= maxBytes, var lines = Self.storage(&state, maxBytes) else {
+                state.dropped += 1
+                return
+            }
+            if lines.count + line.count > maxBytes { state.dropped += Self.makeRoom(line.count, maxBytes, &lines) }
+            lines.append(bytes, count: line.count)
+            state.lines = consume lines
+        }
+    }
+
+    /// Writes what was kept and forgets it.
+    func release(to sink: any LogSink) {
+        state.withLock { state in
+            lost.add(Double(state.dropped))
+            state.dropped = 0
+            guard var lines = state.lines.take() else { return }
+            var start = 0
+            for index in 0..<lines.count where lines.base[index] == UInt8(ascii: "\n") {
+                sink.write(UnsafeRawBufferPointer(start: lines.base + start, count: index + 1 - start))
+                start = index + 1
+            }
+            lines.removeAll()
+            state.lines = consume lines
+        }
+    }
+
+    private static func storage(_ state: inout State, _ maxBytes: Int) -> ByteBuffer? {
+        if let lines = state.lines.take() { return lines }
+        // Counted at its largest: it never grows beyond.
+        let total = totalBytes.wrappingAdd(maxBytes, ordering: .relaxed).newValue
+        guard total <= maxTotalBytes else {
+            totalBytes.wrappingSubtract(maxBytes, ordering: .relaxed)
+            return nil
+        }
+        return ByteBuffer(capacity: maxBytes)
+    }
+
+    /// Removes the oldest lines.
+    /// - Returns: how many.
+    private static func makeRoom(_ length: Int, _ maxBytes: Int, _ lines: inout ByteBuffer) -> Int {
+        var removed = 0
+        var end = 0
+        while end < lines.count, lines.count - end + length > maxBytes {
+            while lines.base[end] != UInt8(ascii: "\n") { end += 1 }
+            end += 1
+            removed += 1
+        }
+        lines.removeFirst(end)
+        return removed
+    }
+}
+
+extension Logger {
+    /// Writes the details of the current request; call it when the request has failed or was slow.
+    package func writeDetails(_ details: LogDetails) {
+        if let sink = core.shared.sink { details.release(to: sink) }
+    }
+}
