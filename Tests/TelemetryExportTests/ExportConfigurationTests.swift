@@ -4,12 +4,22 @@ import Testing
 
 @testable import TelemetryExport
 
+extension ExportConfiguration {
+    /// How spans go to the first collector.
+    var traces: OTLPTarget? { targets[.traces]?.first }
+
+    /// Changes how every signal goes to every collector.
+    mutating func changeTargets(_ change: (inout OTLPTarget) -> Void) {
+        for signal in targets.keys {
+            for index in targets[signal, default: []].indices { change(&targets[signal, default: []][index]) }
+        }
+    }
+}
+
 @Suite struct ExportConfigurationTests {
     @Test func nothingSetMeansTheStandardDefaults() {
         let configuration = ExportConfiguration(values: [:])
-        #expect(configuration.tracesEndpoint == nil)
-        #expect(configuration.isCompressed)
-        #expect(configuration.timeoutMilliseconds == 10_000)
+        #expect(configuration.traces?.endpoint == nil)
         #expect(configuration.batching.maxQueueSize == 2_048)
         #expect(configuration.batching.maxExportBatchSize == 512)
         #expect(configuration.batching.scheduleDelayMilliseconds == 5_000)
@@ -23,7 +33,7 @@ import Testing
         let configuration = ExportConfiguration(values: [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_TRACES_SAMPLER": " ", "LOG_LEVEL": "", "LOGSTASH_ADDRESS": "",
         ])
-        #expect(configuration.tracesEndpoint == nil && configuration.logstash == nil)
+        #expect(configuration.traces?.endpoint == nil && configuration.logstash == nil)
         #expect(configuration.warnings.isEmpty)
     }
 
@@ -34,7 +44,7 @@ import Testing
         ("HTTP://[::1]:4318/a/", "http://[::1]:4318", "/a/v1/traces"),
     ])
     func baseEndpointGetsThePathOfTheSignal(text: String, origin: String, target: String) {
-        let endpoint = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": text]).tracesEndpoint
+        let endpoint = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": text]).traces?.endpoint
         #expect(endpoint?.origin == origin)
         #expect(endpoint?.target == target)
     }
@@ -46,7 +56,7 @@ import Testing
     func signalEndpointIsUsedAsItIsAndWins(text: String, target: String) {
         let endpoint = ExportConfiguration(values: [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://other:1", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": text,
-        ]).tracesEndpoint
+        ]).traces?.endpoint
         #expect(endpoint?.origin == "http://collector:4318")
         #expect(endpoint?.target == target)
     }
@@ -61,7 +71,11 @@ import Testing
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc-secret"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "-secret"),
         ("OTEL_TRACES_SAMPLER", "secret"), ("OTEL_TRACES_EXPORTER", "secret"), ("OTEL_SDK_DISABLED", "secret"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"), ("OTEL_BSP_SCHEDULE_DELAY", "secret"),
-        ("OTEL_RESOURCE_ATTRIBUTES", "secret"), ("LOG_LEVEL", "secret"), ("LOGSTASH_ADDRESS", "secret"),
+        ("OTEL_METRICS_EXPORTER", "secret"), ("OTEL_LOGS_EXPORTER", "secret"), ("OTEL_PROPAGATORS", "b3-secret"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0"), ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "secret"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/secret"), ("VITRINE_OTLP_SPOOL", "secret"),
+        ("VITRINE_OTLP_SPOOL_BYTES", "5"), ("OTEL_RESOURCE_ATTRIBUTES", "secret"), ("LOG_LEVEL", "secret"),
+        ("LOGSTASH_ADDRESS", "secret"),
         ("LOGSTASH_ADDRESS", "host:port:secret"), ("LOGSTASH_ADDRESS", ":5000"), ("LOGSTASH_ADDRESS", "host:0"),
     ])
     func unusableValueWarnsByNameAndFallsBack(name: String, value: String) {
@@ -69,8 +83,7 @@ import Testing
         #expect(configuration.warnings.count == 1)
         #expect(configuration.warnings.first?.hasPrefix(name) == true)
         #expect(configuration.warnings.first?.contains("secret") == false)
-        #expect(configuration.tracesEndpoint == nil && configuration.logstash == nil)
-        #expect(configuration.tracesHeaders.isEmpty && configuration.isCompressed)
+        #expect(configuration.traces?.endpoint == nil && configuration.logstash == nil)
         #expect(configuration.batching.maxQueueSize == 2_048)
     }
 
@@ -86,10 +99,10 @@ import Testing
             "OTEL_TRACES_SAMPLER_ARG": "0.25",
         ])
         #expect(configuration.warnings.isEmpty)
-        #expect(configuration.tracesHeaders.map(\.name) == ["Authorization", "x-team"])
-        #expect(configuration.tracesHeaders.map(\.value) == ["Bearer x", "core"])
-        #expect(!configuration.isCompressed)
-        #expect(configuration.timeoutMilliseconds == 2_500)
+        #expect(configuration.traces?.headers.map(\.name) == ["Authorization", "x-team"])
+        #expect(configuration.traces?.headers.map(\.value) == ["Bearer x", "core"])
+        #expect(configuration.traces?.isCompressed == false)
+        #expect(configuration.traces?.timeoutMilliseconds == 2_500)
         #expect(configuration.batching.scheduleDelayMilliseconds == 100)
         #expect(configuration.batching.exportTimeoutMilliseconds == 7)
         #expect(configuration.batching.maxQueueSize == 64)
@@ -99,12 +112,83 @@ import Testing
         #expect(configuration.logstash?.description == "logs.example:5000")
     }
 
+    @Test func aCollectorHasItsDefaults() {
+        let target = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"]).traces
+        #expect(target?.isCompressed == true && target?.isJSON == false)
+        #expect(target?.timeoutMilliseconds == 10_000)
+        #expect(target?.headers.isEmpty == true)
+    }
+
+    @Test func metricsAndLogsGoToACollectorOnlyWhenAskedTo() {
+        var values = ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"]
+        #expect(Set(ExportConfiguration(values: values).targets.keys) == [.traces])
+        values["OTEL_METRICS_EXPORTER"] = "otlp,prometheus"
+        values["OTEL_LOGS_EXPORTER"] = "otlp"
+        values["OTEL_EXPORTER_OTLP_LOGS_PROTOCOL"] = "http/json"
+        values["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] = "http://m:9090/api/v1/otlp/v1/metrics"
+        let configuration = ExportConfiguration(values: values)
+        #expect(configuration.warnings.isEmpty)
+        #expect(configuration.targets[.logs]?.first?.endpoint.target == "/v1/logs")
+        #expect(configuration.targets[.logs]?.first?.isJSON == true)
+        #expect(configuration.targets[.metrics]?.first?.endpoint.target == "/api/v1/otlp/v1/metrics")
+        #expect(configuration.traces?.isJSON == false)
+    }
+
+    @Test func furtherCollectorsHaveSettingsOfTheirOwn() {
+        let configuration = ExportConfiguration(values: [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "VITRINE_OTLP_2_ENDPOINT": "http://b:4318/x",
+            "VITRINE_OTLP_2_HEADERS": "team=core", "VITRINE_OTLP_2_COMPRESSION": "none",
+            "VITRINE_OTLP_4_TRACES_ENDPOINT": "http://d:1/only", "VITRINE_OTLP_3_ENDPOINT": "https://c",
+        ])
+        let targets = configuration.targets[.traces] ?? []
+        #expect(targets.map(\.endpoint.origin) == ["http://a:4318", "http://b:4318", "http://d:1"])
+        #expect(targets.map(\.endpoint.target) == ["/v1/traces", "/x/v1/traces", "/only"])
+        #expect(targets.map(\.headers.count) == [0, 1, 0] && targets.map(\.isCompressed) == [true, false, true])
+        #expect(configuration.warnings.count == 1 && configuration.warnings[0].hasPrefix("VITRINE_OTLP_3_ENDPOINT"))
+    }
+
+    @Test func limitsOfSpansAndTheSpoolAreRead() {
+        let configuration = ExportConfiguration(values: [
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "7", "OTEL_SPAN_EVENT_COUNT_LIMIT": "8",
+            "OTEL_SPAN_LINK_COUNT_LIMIT": "9",
+            "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": "10", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": "11",
+            "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "12", "VITRINE_OTLP_SPOOL": "/var/lib/x",
+            "VITRINE_OTLP_SPOOL_BYTES": "2000000", "OTEL_BLRP_SCHEDULE_DELAY": "5", "OTEL_METRIC_EXPORT_INTERVAL": "6",
+            "OTEL_PROPAGATORS": "baggage, tracecontext",
+        ])
+        let limits = configuration.spanLimits
+        #expect([limits.attributes, limits.events, limits.links] == [7, 8, 9])
+        #expect([limits.eventAttributes, limits.linkAttributes, limits.textBytes] == [10, 11, 12])
+        #expect(configuration.spoolFolder == "/var/lib/x" && configuration.spoolBytes == 2_000_000)
+        #expect(configuration.logDelayMilliseconds == 5 && configuration.metricIntervalMilliseconds == 6)
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("", 0.1, 500, 7), ("ratio=0.5", 0.5, 500, 7), ("ratio=0,slow_ms=20,drop=/a|/b", 0, 20, 2),
+        ("drop=", 0.1, 500, 0),
+    ])
+    func rulesOfTheSamplerAreRead(text: String, ratio: Double, slow: Int, dropped: Int) throws {
+        let rules = try #require(SamplingRules(text))
+        #expect(rules.ratio == ratio && rules.slowMilliseconds == slow && rules.droppedRoutes.count == dropped)
+        let configuration = ExportConfiguration(values: [
+            "OTEL_TRACES_SAMPLER": "vitrine_rules", "OTEL_TRACES_SAMPLER_ARG": text,
+        ])
+        #expect(configuration.tail?.slowNanoseconds == UInt64(slow) * 1_000_000)
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test(arguments: ["ratio=2", "ratio", "slow_ms=0", "slow_ms=x", "other=1", "ratio=0.1;slow_ms=5"])
+    func rulesThatAreNotUnderstoodAreRefused(text: String) {
+        #expect(SamplingRules(text) == nil)
+    }
+
     @Test func exportCanBeSwitchedOff() {
         for off in ["OTEL_TRACES_EXPORTER": "none", "OTEL_SDK_DISABLED": "TRUE"] {
             let configuration = ExportConfiguration(values: [
                 "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", off.key: off.value,
             ])
-            #expect(configuration.tracesEndpoint == nil)
+            #expect(configuration.traces?.endpoint == nil)
             #expect(configuration.warnings.isEmpty)
         }
     }

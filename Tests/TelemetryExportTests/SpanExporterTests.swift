@@ -51,11 +51,13 @@ final class FakeCollector: Sendable {
 }
 
 @Suite struct SpanExporterTests {
-    private static let exported = #"otel_sdk_exporter_span_exported_total{error_type=""}"#
+    private static let exported = lost("")
 
-    private func lost(_ reason: String) -> String {
-        "otel_sdk_exporter_span_exported_total{error_type=\"\(reason)\"}"
+    private static func lost(_ reason: String) -> String {
+        "otel_sdk_exporter_span_exported_total{error_type=\"\(reason)\",otel_component_name=\"otlp_http_span_exporter/0\"}"
     }
+
+    private func lost(_ reason: String) -> String { Self.lost(reason) }
 
     private func response(_ code: Int, _ headers: [(String, String)] = [], _ body: [UInt8] = []) -> HTTPResponse {
         var fields = HTTPFields()
@@ -71,7 +73,7 @@ final class FakeCollector: Sendable {
         configuration.batching.scheduleDelayMilliseconds = 20
         configuration.retry.initialDelayMilliseconds = 20
         configuration.retry.maxDelayMilliseconds = 50
-        configuration.timeoutMilliseconds = 500
+        configuration.changeTargets { $0.timeoutMilliseconds = 500 }
         change(&configuration)
         let group = EventLoopGroup(count: 1)
         let output = TestPipe()
@@ -96,7 +98,7 @@ final class FakeCollector: Sendable {
         try await run(
             { [self] _ in response(200) },
             change: { configuration in
-                configuration.tracesHeaders = [("x-team", "core")]
+                configuration.changeTargets { $0.headers = [("x-team", "core")] }
                 configuration.resourceAttributes = [("deployment.environment.name", "test")]
             }
         ) { pipeline, collector in
@@ -150,7 +152,10 @@ final class FakeCollector: Sendable {
             #expect(await eventually { pipeline.processMetrics.value(Self.exported) == 1 })
             #expect(collector.requests.count == 3)
             #expect(Set(collector.requests.map(\.body)).count == 1)
-            #expect(pipeline.processMetrics.value("telemetry_export_retries_total{error_type=\"\(status)\"}") == 2)
+            #expect(
+                pipeline.processMetrics.value(
+                    "telemetry_export_retries_total{error_type=\"\(status)\",otel_component_name=\"otlp_http_span_exporter/0\"}"
+                ) == 2)
         }
     }
 
@@ -209,7 +214,7 @@ final class FakeCollector: Sendable {
                 return response(200)
             },
             change: { configuration in
-                configuration.timeoutMilliseconds = 50
+                configuration.changeTargets { $0.timeoutMilliseconds = 50 }
                 configuration.retry.maxAttempts = 2
                 configuration.batching.maxQueueSize = 100
                 configuration.batching.maxExportBatchSize = 10
@@ -230,14 +235,16 @@ final class FakeCollector: Sendable {
         let port = listener.port
         // The port is known and free, but nobody answers on it yet.
         let (pipeline, group, output) = pipeline("http://127.0.0.1:\(port)") { configuration in
-            configuration.timeoutMilliseconds = 300
+            configuration.changeTargets { $0.timeoutMilliseconds = 300 }
             configuration.retry.maxAttempts = 1_000
         }
         await pipeline.start()
         pipeline.telemetry(for: "orders").tracer.startSpan("early").end()
         #expect(
             await eventually {
-                (pipeline.processMetrics.value(#"telemetry_export_retries_total{error_type="timeout"}"#) ?? 0) > 0
+                (pipeline.processMetrics.value(
+                    #"telemetry_export_retries_total{error_type="timeout",otel_component_name="otlp_http_span_exporter/0"}"#
+                ) ?? 0) > 0
             })
         // One of the retries is answered by hand.
         var answered = false
@@ -296,7 +303,7 @@ final class FakeCollector: Sendable {
     @Test func shutdownKeepsItsDeadlineWhenTheCollectorHangs() async throws {
         let listener = TestListener()
         let (pipeline, group, output) = pipeline("http://127.0.0.1:\(listener.port)") { configuration in
-            configuration.timeoutMilliseconds = 60_000
+            configuration.changeTargets { $0.timeoutMilliseconds = 60_000 }
         }
         await pipeline.start()
         pipeline.telemetry(for: "orders").tracer.startSpan("x").end()

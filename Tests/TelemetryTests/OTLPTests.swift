@@ -120,21 +120,21 @@ import Testing
     }
 
     @Test func responsesAreReadAndGarbageIsRefused() {
-        #expect(OTLPTraceResponse([])?.rejectedSpans == 0)
+        #expect(OTLPResponse([])?.rejectedItems == 0)
         // partial_success { rejected_spans: 300, error_message: "no" }
-        let partial = OTLPTraceResponse([0x0A, 0x07, 0x08, 0xAC, 0x02, 0x12, 0x02, 0x6E, 0x6F])
-        #expect(partial?.rejectedSpans == 300)
+        let partial = OTLPResponse([0x0A, 0x07, 0x08, 0xAC, 0x02, 0x12, 0x02, 0x6E, 0x6F])
+        #expect(partial?.rejectedItems == 300)
         #expect(partial?.errorMessage == "no")
-        #expect(OTLPTraceResponse([0x0A, 0x00])?.rejectedSpans == 0)
+        #expect(OTLPResponse([0x0A, 0x00])?.rejectedItems == 0)
         for garbage in [[0xFF], [0x0A, 0x7F, 0x01], Array("<html>".utf8), [0x0A, 0x02, 0x08, 0xFF]] as [[UInt8]] {
-            #expect(OTLPTraceResponse(garbage) == nil)
+            #expect(OTLPResponse(garbage) == nil)
         }
         var random = SystemRandomNumberGenerator()
         for _ in 0..<5_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
             }
-            _ = OTLPTraceResponse(bytes)
+            _ = OTLPResponse(bytes)
         }
     }
 }

@@ -7,13 +7,12 @@ extension TelemetryPipeline {
 
     /// What exporting and writing tell of themselves, in one service of a process.
     package static let declarations = TelemetryDeclarations(
-        metrics: SDKTelemetry.spans.metrics + [
-            SpanExporter.exported.declaration, SpanExporter.inFlight.declaration, SpanExporter.duration.declaration,
-            SpanExporter.retries.declaration, LogWriter.dropped.declaration, LogWriter.waiting.declaration,
+        metrics: SDKTelemetry.spans.metrics + OTLPInstruments.declarations.metrics + [
+            LogWriter.dropped.declaration, LogWriter.waiting.declaration,
             LogstashShipper.connected.declaration, LogstashShipper.connects.declaration,
         ],
         events: [
-            settingIgnored, SpanExporter.failed, SpanExporter.recovered, SpanExporter.partial,
+            settingIgnored, OTLPInstruments.failed, OTLPInstruments.recovered, OTLPInstruments.partial,
             LogstashShipper.unreachable, LogstashShipper.reachable,
         ],
         fields: [.errorType, AttributeKey("error.message")])

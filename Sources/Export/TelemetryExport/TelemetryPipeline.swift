@@ -25,7 +25,11 @@ package final class TelemetryPipeline: Sendable {
 
     private let configuration: ExportConfiguration
     private let writer: LogWriter
-    private let exporter: SpanExporter?
+    private let spans: SpanExporter?
+    /// What ended spans go to: the processor, or the tail buffer in front of it.
+    private let spanSink: (any SpanSink)?
+    /// Encodes, compresses and keeps on disk, off the loops.
+    private let worker = WorkerPool(threads: 1, capacity: 256, name: "telemetry")
     private let level: LogLevelControl
     /// The pipeline's own: its registry is the process's, its logger reports problems of telemetry itself.
     private let own: Telemetry
@@ -52,9 +56,23 @@ package final class TelemetryPipeline: Sendable {
         shipper?.report(to: own.logger)
         ProcessMetrics.register(in: metrics)
         let logger = own.logger
-        exporter = configuration.tracesEndpoint.map {
-            SpanExporter(
-                endpoint: $0, configuration: configuration, group: group, metrics: metrics, logger: logger)
+        let worker = worker
+        func senders(_ signal: OTLPSignal) -> OTLPSenders? {
+            guard let targets = configuration.targets[signal], !targets.isEmpty else { return nil }
+            return OTLPSenders(
+                targets.enumerated().map { number, target in
+                    OTLPSender(
+                        signal, target: target, configuration: configuration, group: group, worker: worker,
+                        instruments: OTLPInstruments(signal, number: number, metrics: metrics), logger: logger)
+                })
+        }
+        spans = senders(.traces).map {
+            SpanExporter(senders: $0, configuration: configuration, group: group, worker: worker, metrics: metrics)
+        }
+        if let tail = configuration.tail, let processor = spans?.processor {
+            spanSink = TailBuffer(tail, next: processor, metrics: metrics)
+        } else {
+            spanSink = spans?.processor
         }
     }
 
@@ -65,8 +83,8 @@ package final class TelemetryPipeline: Sendable {
             let resource = ServiceResource.standard(
                 serviceName: serviceName, overrides: configuration.resourceAttributes)
             let telemetry = Telemetry(
-                resource: resource, sampler: configuration.sampler, spanSink: exporter?.processor, logSink: writer,
-                logLevel: level)
+                resource: resource, sampler: configuration.sampler, spanSink: spanSink, logSink: writer,
+                logLevel: level, spanLimits: configuration.spanLimits)
             telemetry.metrics.info(Self.targetInfo, Self.resourceLabels.map { resource[$0.attribute] })
             telemetry.metrics.include(own.metrics)
             services[serviceName] = telemetry
@@ -77,7 +95,7 @@ package final class TelemetryPipeline: Sendable {
     /// Starts to export and to write. What was emitted before is not lost, as far as the buffers reach.
     package func start() async {
         writer.start()
-        exporter?.start()
+        spans?.start()
         for warning in configuration.warnings { own.logger.log(Self.settingIgnored, warning) }
     }
 
@@ -86,7 +104,8 @@ package final class TelemetryPipeline: Sendable {
         let start = TelemetryClock.system.monotonicNanoseconds()
         let budget = max(0, timeoutSeconds) * 1_000
         // Logs keep a part of the time: they tell what became of the spans.
-        await exporter?.shutdown(timeoutMilliseconds: budget * 3 / 4)
+        await spans?.shutdown(timeoutMilliseconds: budget * 3 / 4)
+        worker.shutdown()
         let spent = Int((TelemetryClock.system.monotonicNanoseconds() - start) / 1_000_000)
         await writer.shutdown(timeoutMilliseconds: max(0, budget - spent))
     }

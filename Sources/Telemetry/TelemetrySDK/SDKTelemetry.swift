@@ -8,6 +8,7 @@ package enum SDKTelemetry {
     package static let spans = TelemetryDeclarations(
         metrics: [
             BatchSpanProcessor.processed.declaration, BatchSpanProcessor.queueSize.declaration,
-            BatchSpanProcessor.queueCapacity.declaration,
+            BatchSpanProcessor.queueCapacity.declaration, TailBuffer.outcomes.declaration,
+            TailBuffer.waiting.declaration,
         ])
 }

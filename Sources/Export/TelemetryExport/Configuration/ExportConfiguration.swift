@@ -5,20 +5,31 @@ package import TelemetrySDK
 /// `LOGSTASH_ADDRESS`. A value that cannot be used is warned about and replaced by its default: telemetry never
 /// keeps a service from starting.
 package struct ExportConfiguration: Sendable {
-    /// Where spans go (`OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`, `OTEL_EXPORTER_OTLP_ENDPOINT`); nil to export none.
-    package var tracesEndpoint: OTLPEndpoint?
-    /// Sent with every request (`OTEL_EXPORTER_OTLP_HEADERS`, `_TRACES_HEADERS`); may hold credentials.
-    package var tracesHeaders: [(name: String, value: String)] = []
-    /// `OTEL_EXPORTER_OTLP_COMPRESSION`, `_TRACES_COMPRESSION`: `gzip` or `none`; gzip unless told otherwise.
-    package var isCompressed = true
-    /// One attempt (`OTEL_EXPORTER_OTLP_TIMEOUT`, `_TRACES_TIMEOUT`), in milliseconds.
-    package var timeoutMilliseconds = 10_000
+    /// Where each signal goes. The first collector is that of `OTEL_EXPORTER_OTLP_*`, further ones are those of
+    /// `VITRINE_OTLP_2_*` to `VITRINE_OTLP_4_*`; each has a queue of its own. Spans go wherever there is an endpoint;
+    /// metrics and logs, which have `/metrics` and Logstash, only where `OTEL_METRICS_EXPORTER` or `OTEL_LOGS_EXPORTER`
+    /// is `otlp`.
+    package var targets: [OTLPSignal: [OTLPTarget]] = [:]
     /// `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG`.
     package var sampler = Sampler.parentBased(root: .alwaysOn)
+    /// Set by the sampler `vitrine_rules`: what becomes of traces that were not sampled beforehand.
+    package var tail: TailBuffer.Configuration?
+    /// `OTEL_SPAN_*_LIMIT`, `OTEL_EVENT_*_LIMIT`, `OTEL_LINK_*_LIMIT`, `OTEL_ATTRIBUTE_*_LIMIT`.
+    package var spanLimits = SpanLimits()
     /// `OTEL_BSP_SCHEDULE_DELAY`, `_EXPORT_TIMEOUT`, `_MAX_QUEUE_SIZE`, `_MAX_EXPORT_BATCH_SIZE`.
     package var batching = BatchSpanProcessor.Configuration()
+    /// `OTEL_BLRP_SCHEDULE_DELAY`: how long a log record waits for others, in milliseconds.
+    package var logDelayMilliseconds = 1_000
+    /// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`: log records of one request.
+    package var logBatchSize = 512
+    /// `OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds.
+    package var metricIntervalMilliseconds = 60_000
     /// How failed exports are tried again.
     package var retry = RetryPolicy()
+    /// `VITRINE_OTLP_SPOOL`: the folder that keeps what a collector could not take; nil to keep it in memory only.
+    package var spoolFolder: String?
+    /// `VITRINE_OTLP_SPOOL_BYTES`: bytes on disk for each signal and collector.
+    package var spoolBytes = 64 * 1024 * 1024
     /// `OTEL_RESOURCE_ATTRIBUTES`.
     package var resourceAttributes: [(String, String)] = []
     /// `LOG_LEVEL`.
@@ -32,128 +43,208 @@ package struct ExportConfiguration: Sendable {
 
     /// Reads the settings by their names; those of other names are left alone.
     package init(values: [String: String]) {
-        let reader = Reader(values)
-        readTraces(reader)
-        readBatching(reader)
-        if let text = reader["OTEL_RESOURCE_ATTRIBUTES"] {
+        let settings = ExportSettings(values)
+        readTargets(settings)
+        readSampler(settings)
+        readLimits(settings)
+        readBatching(settings)
+        readSpool(settings)
+        readLogs(settings)
+        if settings["OTEL_SDK_DISABLED"]?.lowercased() == "true" {
+            sampler = .alwaysOff
+            tail = nil
+            targets = [:]
+        }
+    }
+
+    /// Warns, once for each sentence.
+    mutating func warn(_ variable: String, _ accepted: String) {
+        let warning = "\(variable) is ignored: it takes \(accepted)"
+        if !warnings.contains(warning) { warnings.append(warning) }
+    }
+
+    // MARK: Collectors
+
+    /// Collectors beyond the standard one.
+    private static let furtherCollectors = 2...4
+
+    private mutating func readTargets(_ settings: ExportSettings) {
+        let prefixes = ["OTEL_EXPORTER_OTLP"] + Self.furtherCollectors.map { "VITRINE_OTLP_\($0)" }
+        for signal in OTLPSignal.allCases {
+            let isWanted = isWanted(signal, settings)
+            for (index, prefix) in prefixes.enumerated() {
+                let setting = OTLPSettings(prefix: prefix, signal: signal, settings: settings)
+                // Traces are the signal whose settings are always looked at, for the warnings.
+                guard isWanted || signal == .traces && index == 0 else { continue }
+                if let target = readTarget(setting, signal), isWanted { targets[signal, default: []].append(target) }
+            }
+        }
+        if let disabled = settings["OTEL_SDK_DISABLED"]?.lowercased(), disabled != "true", disabled != "false" {
+            warn("OTEL_SDK_DISABLED", "true or false")
+        }
+        if let name = settings["OTEL_PROPAGATORS"] {
+            let known = name.split(separator: ",").map { $0.filter { $0 != " " } }.sorted()
+            if known != ["baggage", "tracecontext"] { warn("OTEL_PROPAGATORS", "tracecontext,baggage") }
+        }
+    }
+
+    private mutating func isWanted(_ signal: OTLPSignal, _ settings: ExportSettings) -> Bool {
+        let variable = "OTEL_\(signal.variable)_EXPORTER"
+        guard let text = settings[variable] else { return signal == .traces }
+        let names = Set(text.split(separator: ",").map { $0.filter { $0 != " " } })
+        let known: Set<String> = signal == .metrics ? ["otlp", "prometheus", "none"] : ["otlp", "none"]
+        guard names.isSubset(of: known) else {
+            warn(variable, signal == .metrics ? "otlp, prometheus or none" : "otlp or none")
+            return signal == .traces
+        }
+        return names.contains("otlp")
+    }
+
+    private mutating func readTarget(_ setting: OTLPSettings, _ signal: OTLPSignal) -> OTLPTarget? {
+        var target: OTLPTarget?
+        if let (name, text) = setting.own("ENDPOINT") {
+            target = endpoint(name, OTLPEndpoint(signal: text), text)
+        } else if let (name, text) = setting.shared("ENDPOINT") {
+            target = endpoint(name, OTLPEndpoint(base: text, signalPath: signal.path), text)
+        }
+        if let (name, text) = setting["HEADERS"] {
+            if let pairs = KeyValueList.parse(text) {
+                target?.headers = pairs.map { (name: $0.0, value: $0.1) }
+            } else {
+                warn(name, "name=value pairs joined by commas, values percent-encoded")
+            }
+        }
+        if let (name, text) = setting["COMPRESSION"] {
+            switch text {
+            case "gzip": target?.isCompressed = true
+            case "none": target?.isCompressed = false
+            default: warn(name, "gzip or none")
+            }
+        }
+        if let (name, text) = setting["PROTOCOL"] {
+            switch text {
+            case "http/protobuf": target?.isJSON = false
+            case "http/json": target?.isJSON = true
+            default: warn(name, "http/protobuf or http/json")
+            }
+        }
+        if let (name, text) = setting["TIMEOUT"] {
+            if let value = Int(text), value > 0 {
+                target?.timeoutMilliseconds = value
+            } else {
+                warn(name, "milliseconds, 1 or more")
+            }
+        }
+        for suffix in ["CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"] {
+            if let (name, _) = setting[suffix] {
+                warn(name, "nothing yet: TLS to collectors is left to a collector on this machine")
+            }
+        }
+        return target
+    }
+
+    private mutating func endpoint(_ variable: String, _ endpoint: OTLPEndpoint?, _ text: String) -> OTLPTarget? {
+        if let endpoint { return OTLPTarget(endpoint: endpoint) }
+        if text.lowercased().hasPrefix("https://") {
+            warn(
+                variable,
+                "http:// only: let an OpenTelemetry Collector on this machine take plain HTTP and send it on by TLS")
+        } else {
+            warn(variable, "http://host:port with an optional path and without credentials")
+        }
+        return nil
+    }
+
+    // MARK: Spans
+
+    private mutating func readSampler(_ settings: ExportSettings) {
+        guard let name = settings["OTEL_TRACES_SAMPLER"] else { return }
+        let argument = settings["OTEL_TRACES_SAMPLER_ARG"]
+        if name == SamplingRules.name {
+            guard let rules = SamplingRules(argument ?? "") else {
+                return warn("OTEL_TRACES_SAMPLER_ARG", SamplingRules.accepted)
+            }
+            sampler = rules.sampler
+            tail = rules.tail
+        } else if let known = Sampler(name: name, argument: argument) {
+            sampler = known
+        } else {
+            warn(
+                "OTEL_TRACES_SAMPLER",
+                "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or "
+                    + "parentbased_traceidratio, and OTEL_TRACES_SAMPLER_ARG a number from 0 to 1; or "
+                    + SamplingRules.name)
+        }
+    }
+
+    private mutating func readLimits(_ settings: ExportSettings) {
+        let counts = 1...SpanLimits.maxCount
+        for name in ["OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"] {
+            number(settings, name, counts, \.spanLimits.attributes)
+        }
+        number(settings, "OTEL_SPAN_EVENT_COUNT_LIMIT", counts, \.spanLimits.events)
+        number(settings, "OTEL_SPAN_LINK_COUNT_LIMIT", counts, \.spanLimits.links)
+        number(settings, "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", counts, \.spanLimits.eventAttributes)
+        number(settings, "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", counts, \.spanLimits.linkAttributes)
+        for name in ["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"] {
+            number(settings, name, 1...SpanLimits.maxTextBytes, \.spanLimits.textBytes)
+        }
+    }
+
+    private mutating func readBatching(_ settings: ExportSettings) {
+        let range = 1...10_000_000
+        number(settings, "OTEL_BSP_SCHEDULE_DELAY", range, \.batching.scheduleDelayMilliseconds)
+        number(settings, "OTEL_BSP_EXPORT_TIMEOUT", range, \.batching.exportTimeoutMilliseconds)
+        number(settings, "OTEL_BSP_MAX_QUEUE_SIZE", range, \.batching.maxQueueSize)
+        number(settings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", range, \.batching.maxExportBatchSize)
+        batching.maxExportBatchSize = min(batching.maxExportBatchSize, batching.maxQueueSize)
+        number(settings, "OTEL_BLRP_SCHEDULE_DELAY", range, \.logDelayMilliseconds)
+        number(settings, "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 1...10_000, \.logBatchSize)
+        number(settings, "OTEL_METRIC_EXPORT_INTERVAL", range, \.metricIntervalMilliseconds)
+    }
+
+    private mutating func number(
+        _ settings: ExportSettings, _ name: String, _ range: ClosedRange<Int>,
+        _ value: WritableKeyPath<ExportConfiguration, Int>
+    ) {
+        guard let text = settings[name] else { return }
+        if let number = Int(text), range.contains(number) {
+            self[keyPath: value] = number
+        } else {
+            warn(name, "a number from \(range.lowerBound) to \(range.upperBound)")
+        }
+    }
+
+    private mutating func readSpool(_ settings: ExportSettings) {
+        number(settings, "VITRINE_OTLP_SPOOL_BYTES", 1_048_576...1_099_511_627_776, \.spoolBytes)
+        guard let folder = settings["VITRINE_OTLP_SPOOL"] else { return }
+        if folder.hasPrefix("/") {
+            spoolFolder = folder
+        } else {
+            warn("VITRINE_OTLP_SPOOL", "the absolute path of a folder")
+        }
+    }
+
+    // MARK: Logs
+
+    private mutating func readLogs(_ settings: ExportSettings) {
+        if let text = settings["OTEL_RESOURCE_ATTRIBUTES"] {
             if let pairs = KeyValueList.parse(text) {
                 resourceAttributes = pairs
             } else {
                 warn("OTEL_RESOURCE_ATTRIBUTES", "name=value pairs joined by commas, values percent-encoded")
             }
         }
-        if let text = reader["LOG_LEVEL"] {
+        if let text = settings["LOG_LEVEL"] {
             if let level = LogLevel(name: text) {
                 logLevel = level
             } else {
                 warn("LOG_LEVEL", "debug, info, warn or error")
             }
         }
-        if let text = reader["LOGSTASH_ADDRESS"] {
+        if let text = settings["LOGSTASH_ADDRESS"] {
             logstash = HostAndPort(text)
             if logstash == nil { warn("LOGSTASH_ADDRESS", "host:port") }
         }
-    }
-
-    /// The settings by name; an empty value counts as none (OpenTelemetry specification, environment variables).
-    private struct Reader {
-        let values: [String: String]
-        init(_ values: [String: String]) { self.values = values }
-        subscript(_ name: String) -> String? {
-            guard let value = values[name] else { return nil }
-            let trimmed = value.drop { $0 == " " }
-            return trimmed.isEmpty ? nil : String(trimmed)
-        }
-        /// The variable of the traces signal, else the one of all signals.
-        func otlp(_ suffix: String) -> (name: String, value: String)? {
-            for name in ["OTEL_EXPORTER_OTLP_TRACES_" + suffix, "OTEL_EXPORTER_OTLP_" + suffix] {
-                if let value = self[name] { return (name, value) }
-            }
-            return nil
-        }
-    }
-
-    private mutating func warn(_ variable: String, _ accepted: String) {
-        warnings.append("\(variable) is ignored: it takes \(accepted)")
-    }
-
-    private mutating func readTraces(_ reader: Reader) {
-        if let name = reader["OTEL_TRACES_SAMPLER"] {
-            let argument = reader["OTEL_TRACES_SAMPLER_ARG"]
-            if let known = Sampler(name: name, argument: argument) {
-                sampler = known
-            } else {
-                warn(
-                    "OTEL_TRACES_SAMPLER",
-                    "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or "
-                        + "parentbased_traceidratio, and OTEL_TRACES_SAMPLER_ARG a number from 0 to 1")
-            }
-        }
-        if let text = reader["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
-            setEndpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", OTLPEndpoint(signal: text))
-        } else if let text = reader["OTEL_EXPORTER_OTLP_ENDPOINT"] {
-            setEndpoint("OTEL_EXPORTER_OTLP_ENDPOINT", OTLPEndpoint(base: text, signalPath: "v1/traces"))
-        }
-        if let (name, text) = reader.otlp("HEADERS") {
-            if let pairs = KeyValueList.parse(text) {
-                tracesHeaders = pairs.map { (name: $0.0, value: $0.1) }
-            } else {
-                warn(name, "name=value pairs joined by commas, values percent-encoded")
-            }
-        }
-        if let (name, text) = reader.otlp("COMPRESSION") {
-            switch text {
-            case "gzip": isCompressed = true
-            case "none": isCompressed = false
-            default: warn(name, "gzip or none")
-            }
-        }
-        if let (name, text) = reader.otlp("PROTOCOL"), text != "http/protobuf" {
-            warn(name, "http/protobuf")
-        }
-        if let (name, text) = reader.otlp("TIMEOUT") {
-            if let value = Int(text), value > 0 {
-                timeoutMilliseconds = value
-            } else {
-                warn(name, "milliseconds, 1 or more")
-            }
-        }
-        switch reader["OTEL_TRACES_EXPORTER"] {
-        case nil, "otlp": break
-        case "none": tracesEndpoint = nil
-        default: warn("OTEL_TRACES_EXPORTER", "otlp or none")
-        }
-        switch reader["OTEL_SDK_DISABLED"]?.lowercased() {
-        case nil, "false": break
-        case "true":
-            sampler = .alwaysOff
-            tracesEndpoint = nil
-        default: warn("OTEL_SDK_DISABLED", "true or false")
-        }
-    }
-
-    private mutating func setEndpoint(_ variable: String, _ endpoint: OTLPEndpoint?) {
-        tracesEndpoint = endpoint
-        if endpoint == nil {
-            warn(
-                variable,
-                "http://host:port with an optional path and without credentials (https needs a local collector)")
-        }
-    }
-
-    private mutating func readBatching(_ reader: Reader) {
-        func number(_ name: String, _ value: inout Int, _ warnings: inout [String]) {
-            guard let text = reader[name] else { return }
-            if let number = Int(text), number > 0, number <= 10_000_000 {
-                value = number
-            } else {
-                warnings.append("\(name) is ignored: it takes a number from 1 to 10,000,000")
-            }
-        }
-        number("OTEL_BSP_SCHEDULE_DELAY", &batching.scheduleDelayMilliseconds, &warnings)
-        number("OTEL_BSP_EXPORT_TIMEOUT", &batching.exportTimeoutMilliseconds, &warnings)
-        number("OTEL_BSP_MAX_QUEUE_SIZE", &batching.maxQueueSize, &warnings)
-        number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &batching.maxExportBatchSize, &warnings)
-        batching.maxExportBatchSize = min(batching.maxExportBatchSize, batching.maxQueueSize)
     }
 }

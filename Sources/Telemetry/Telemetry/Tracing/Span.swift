@@ -66,6 +66,12 @@ package final class Span: @unchecked Sendable {
     package var droppedEvents: Int { record?.pointee.droppedEvents ?? 0 }
     package var droppedLinks: Int { record?.pointee.droppedLinks ?? 0 }
 
+    /// About the memory that the span holds.
+    package var byteCount: Int { (record?.pointee.body.count ?? 0) + MemoryLayout<SpanRecord>.size + Self.headBytes }
+
+    /// The object itself and its name, roughly.
+    private static let headBytes = 256
+
     /// Nanoseconds between start and end; zero before the end.
     package var durationNanoseconds: UInt64 { isEnded ? endWallNanoseconds &- startWallNanoseconds : 0 }
 

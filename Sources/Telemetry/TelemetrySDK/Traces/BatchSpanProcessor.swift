@@ -96,7 +96,11 @@ package final class BatchSpanProcessor: SpanSink {
     }
 
     package func spanEnded(_ span: Span) {
-        guard span.context.isSampled else { return }
+        if span.context.isSampled { keep(span) }
+    }
+
+    /// Takes a span whether it is sampled or not.
+    func keep(_ span: Span) {
         guard !isShutDown.load(ordering: .relaxed) else { return refusedShutDown.increment() }
         let index = ThreadOrdinal.current % Self.queueCount
         switch shards[index].queue.withLock({ admit(span, to: &$0, index) }) {
@@ -132,6 +136,7 @@ package final class BatchSpanProcessor: SpanSink {
         if chunk.spanCount >= configuration.maxExportBatchSize || chunk.byteCount >= Self.chunkBytes {
             queue.sealed.append(chunk)
             queue.open = nil
+            return .completesBatch
         }
         return queue.count >= configuration.maxExportBatchSize ? .completesBatch : .accepted
     }

@@ -3,20 +3,22 @@ internal import TelemetrySDK
 
 /// What became of one request to a collector, by the rules of OTLP 1.11.
 enum ExportOutcome: Equatable {
-    /// Taken; `rejected` of its spans were refused for good and must not be sent again.
+    /// Taken; `rejected` of its items were refused for good and must not be sent again.
     case accepted(rejected: Int, message: String)
     /// To be tried again, after the header's wait when there is one.
     case retry(errorType: String, retryAfter: String?)
     /// Refused for good.
     case refused(errorType: String)
 
-    /// - Parameter body: of the response, as far as it was read.
-    init(status: Int, retryAfter: String?, body: [UInt8]) {
+    /// - Parameters:
+    ///   - body: of the response, as far as it was read.
+    ///   - isJSON: whether the request, and so the response, is `application/json`.
+    init(status: Int, retryAfter: String?, body: [UInt8], isJSON: Bool = false) {
         switch status {
         case 200..<300:
-            // Whatever a proxy puts there, a 2xx means that the spans were taken.
-            let response = OTLPTraceResponse(body)
-            self = .accepted(rejected: response?.rejectedSpans ?? 0, message: response?.errorMessage ?? "")
+            // Whatever a proxy puts there, a 2xx means that the items were taken.
+            let response = isJSON ? OTLPResponse(json: body) : OTLPResponse(body)
+            self = .accepted(rejected: response?.rejectedItems ?? 0, message: response?.errorMessage ?? "")
         case 429, 502, 503, 504: self = .retry(errorType: String(status), retryAfter: retryAfter)
         default: self = .refused(errorType: String(status))
         }
@@ -33,6 +35,14 @@ enum ExportOutcome: Equatable {
         case .responseTooLarge: self = .refused(errorType: "response_too_large")
         case .shutDown: self = .refused(errorType: "shut_down")
         case .invalidRequest: self = .refused(errorType: "invalid_request")
+        }
+    }
+
+    /// Empty on success.
+    var errorType: String {
+        switch self {
+        case .accepted: ""
+        case .retry(let type, _), .refused(let type): type
         }
     }
 }

@@ -1,0 +1,84 @@
+internal import Telemetry
+internal import TelemetrySDK
+
+/// Brings protobuf requests into the form in which a collector wants them, each form once whoever asks for it.
+///
+/// Safety (`@unchecked Sendable`): used by one job at a time of the pipeline's single worker thread.
+final class OTLPEncoding: @unchecked Sendable {
+    private let signal: OTLPSignal
+    private let gzip = Gzip()
+    private var json = ByteBuffer(capacity: 1_024)
+
+    /// What the buffer keeps between requests.
+    private static let keptBytes = 256 * 1024
+
+    init(_ signal: OTLPSignal) { self.signal = signal }
+
+    /// The messages of one request, one for each form.
+    func messages(_ protobuf: UnsafeRawBufferPointer, itemCount: Int, _ formats: Set<OTLPFormat>) -> [OTLPMessage] {
+        formats.map { format in
+            guard format.isJSON else { return message(protobuf, itemCount, format) }
+            json.removeAll()
+            json.shrink(to: Self.keptBytes)
+            OTLPJSON.append(signal.request, Array(protobuf), to: &json)
+            return json.withBytes { message($0, itemCount, format) }
+        }
+    }
+
+    private func message(_ bytes: UnsafeRawBufferPointer, _ itemCount: Int, _ format: OTLPFormat) -> OTLPMessage {
+        // Without memory for the compressor a request is sent as it is.
+        if format.isCompressed, let compressed = gzip.compress(bytes) {
+            return OTLPMessage(body: compressed, itemCount: itemCount, format: format)
+        }
+        return OTLPMessage(
+            body: Array(bytes), itemCount: itemCount, format: OTLPFormat(isJSON: format.isJSON, isCompressed: false))
+    }
+}
+
+extension OTLPSignal {
+    fileprivate var request: OTLPJSON.Request {
+        switch self {
+        case .traces: .traces
+        case .metrics: .metrics
+        case .logs: .logs
+        }
+    }
+}
+
+/// The senders of one signal, one for each collector.
+struct OTLPSenders: Sendable {
+    private let senders: [OTLPSender]
+    /// The forms in which the collectors want their requests.
+    let formats: Set<OTLPFormat>
+
+    init(_ senders: [OTLPSender]) {
+        self.senders = senders
+        formats = Set(senders.map(\.target.format))
+    }
+
+    /// Gives each collector the message in its form.
+    func offer(_ messages: [OTLPMessage]) {
+        for sender in senders {
+            let wanted = sender.target.format
+            if let message = messages.first(where: { $0.format == wanted })
+                ?? messages.first(where: { $0.format.isJSON == wanted.isJSON })
+            {
+                sender.offer(message)
+            }
+        }
+    }
+
+    func start() { for sender in senders { sender.start() } }
+
+    /// All at once, for at most so long.
+    func shutdown(timeoutMilliseconds: Int) async {
+        await withTaskGroup(of: Void.self) { group in
+            for sender in senders {
+                group.addTask { await sender.shutdown(timeoutMilliseconds: timeoutMilliseconds) }
+            }
+        }
+    }
+
+    /// Counts items that were lost before any message was made of them.
+    func lost(_ count: Int, _ errorType: String) { for sender in senders { sender.lost(count, errorType) } }
+}
