@@ -28,7 +28,11 @@ final class DiskSpool: Sendable {
     private let limitBytes: Int
     private let lock: Int32
     private let state: Mutex<State>
+    private let write: Write
     private let lose: @Sendable (_ items: Int, _ reason: String) -> Void
+
+    /// `write(2)`, or what a test puts in its place.
+    typealias Write = @Sendable (_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int
 
     private static let suffix = ".otlp"
     private static let magic: [UInt8] = Array("VOTLP\u{1}".utf8)
@@ -43,10 +47,12 @@ final class DiskSpool: Sendable {
     /// - Parameter lose: told of items that had to make room, or could not be written or read.
     /// - Throws: `Unusable` when it cannot be made or another process uses it.
     init(
-        folder: String, limitBytes: Int, lose: @escaping @Sendable (_ items: Int, _ reason: String) -> Void
+        folder: String, limitBytes: Int, write: @escaping Write = { Glibc.write($0, $1, $2) },
+        lose: @escaping @Sendable (_ items: Int, _ reason: String) -> Void
     ) throws {
         self.folder = folder
         self.limitBytes = limitBytes
+        self.write = write
         self.lose = lose
         Self.makeFolders(folder)
         lock = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -126,7 +132,7 @@ final class DiskSpool: Sendable {
             lose(old.itemCount, "spool_full")
         }
         let name = path(file)
-        if let error = Self.write(head(message), message.body, to: name + ".part") {
+        if let error = put(head(message), message.body, to: name + ".part") {
             unlink(name + ".part")
             return lose(message.itemCount, error == ENOSPC || error == EDQUOT ? "disk_full" : "spool_failed")
         }
@@ -148,13 +154,13 @@ final class DiskSpool: Sendable {
     }
 
     /// - Returns: an error number, or nil.
-    private static func write(_ head: [UInt8], _ body: [UInt8], to path: String) -> Int32? {
+    private func put(_ head: [UInt8], _ body: [UInt8], to path: String) -> Int32? {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { return errno }
         for part in [head, body] {
             var written = 0
             while written < part.count {
-                let count = part[written...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+                let count = part[written...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else {
                     let error = errno

@@ -17,7 +17,7 @@ package final class TailBuffer: SpanSink {
         package init() {}
     }
 
-    static let outcomes = Counter(
+    package static let outcomes = Counter(
         "telemetry_tail_spans_total",
         help: "Spans of traces that were not sampled beforehand, by what became of them: kept, discarded, evicted.",
         labels: ["outcome"])
