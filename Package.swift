@@ -61,6 +61,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let services: [String] = [
     "Gateway", "Users", "Catalog", "Cart", "Orders", "Warehouse", "Payments", "Processor", "Notifications",
+    "Purchase",
 ]
 let contracts: [String] = [
     "CatalogContracts", "CartContracts", "OrdersContracts", "WarehouseContracts", "PaymentsContracts",
@@ -111,6 +112,12 @@ let package = Package(
                 "AMQP", "Values", "Configuration", "Resilience", "Security",
             ]),
 
+        module(
+            "Platform", "Models",
+            [
+                "Telemetry", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Resilience", "Security", "ServiceKit",
+            ], resources: [.embedInCode("OpenAPI/Documentation")]),
+
         module("Contracts", "CatalogContracts", ["Values", "ServiceKit"]),
         module("Contracts", "CartContracts", ["Values", "ServiceKit"]),
         module("Contracts", "OrdersContracts", ["Values", "ServiceKit"]),
@@ -132,6 +139,7 @@ let package = Package(
         service("Warehouse", contracts: allContracts, hasMigrations: true),
         service("Payments", contracts: allContracts, hasMigrations: true),
         service("Processor", contracts: allContracts, hasMigrations: true),
+        service("Purchase", contracts: ["Models"], hasMigrations: true),
         module(
             "Services", "Notifications",
             [
@@ -189,6 +197,13 @@ let package = Package(
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
                 "AMQP", "Values", "Configuration", "Resilience", "Security", "LocalStack",
+            ]),
+        tests(
+            "ModelsTests",
+            [
+                "Models", "Purchase", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec",
+                "PostgreSQL",
+                "Values", "Security", "LocalStack",
             ]),
         tests(
             "ServicesTests",

@@ -29,14 +29,22 @@ struct BoundParameters {
     /// Sends the prepared statement of this name.
     /// - Returns: 1 when libpq took it.
     func send(_ handle: OpaquePointer, _ name: String) -> Int32 {
-        if offsets.isEmpty { return PQsendQueryPrepared(handle, name, 0, nil, nil, nil, 0) }
+        withPointers { PQsendQueryPrepared(handle, name, Int32(offsets.count), $0, nil, nil, 0) }
+    }
+
+    /// Sends a statement that is not prepared.
+    /// - Returns: 1 when libpq took it.
+    func send(_ handle: OpaquePointer, text: String) -> Int32 {
+        withPointers { PQsendQueryParams(handle, text, Int32(offsets.count), nil, $0, nil, nil, 0) }
+    }
+
+    private func withPointers(_ body: (UnsafePointer<UnsafePointer<CChar>?>?) -> Int32) -> Int32 {
+        if offsets.isEmpty { return body(nil) }
         return bytes.withUnsafeBufferPointer { buffer in
             let pointers = offsets.map { offset -> UnsafePointer<CChar>? in
                 offset < 0 ? nil : buffer.baseAddress.map { $0 + offset }
             }
-            return pointers.withUnsafeBufferPointer {
-                PQsendQueryPrepared(handle, name, Int32(offsets.count), $0.baseAddress, nil, nil, 0)
-            }
+            return pointers.withUnsafeBufferPointer { body($0.baseAddress) }
         }
     }
 }

@@ -140,6 +140,13 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// Runs a prepared statement, preparing it on its first use.
     func run(_ sql: SQL, timeoutMilliseconds: Int) async throws -> PostgreSQLResult {
         let parameters = try BoundParameters(sql.parameters)
+        guard sql.isPrepared else {
+            let result = try await perform(timeoutMilliseconds: timeoutMilliseconds) {
+                parameters.send($0, text: sql.text)
+            }
+            guard let result else { throw PostgreSQLError.connection("the server sent no result") }
+            return PostgreSQLResult(result)
+        }
         do {
             return try await run(sql.text, parameters, timeoutMilliseconds: timeoutMilliseconds)
         } catch let error as PostgreSQLError where error.isStaleStatement {

@@ -22,12 +22,14 @@ package struct PostgreSQLResult: Sendable {
 final class ResultHandle: @unchecked Sendable {
     private let pointer: OpaquePointer
     let rowCount: Int
+    private let columnCount: Int32
     let affected: Int
     private let columns: [String: Int32]
 
     init(_ pointer: OpaquePointer) {
         self.pointer = pointer
         rowCount = Int(PQntuples(pointer))
+        columnCount = PQnfields(pointer)
         affected = Int(String(cString: PQcmdTuples(pointer))) ?? 0
         var columns: [String: Int32] = [:]
         for index in 0..<PQnfields(pointer) { columns[String(cString: PQfname(pointer, index))] = index }
@@ -45,7 +47,18 @@ final class ResultHandle: @unchecked Sendable {
     }
 }
 
-/// One row; columns by name.
+extension ResultHandle {
+    /// The bytes of a field; nil for NULL.
+    func withField<R>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
+        precondition(column >= 0 && column < columnCount, "the statement has no column \(column)")
+        guard PQgetisnull(pointer, row, column) == 0, let value = PQgetvalue(pointer, row, column) else {
+            return body(nil)
+        }
+        return body(UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(pointer, row, column))))
+    }
+}
+
+/// One row; columns by name, or by their place.
 package struct PostgreSQLRow: Sendable {
     let handle: ResultHandle
     let index: Int32
@@ -65,5 +78,12 @@ package struct PostgreSQLRow: Sendable {
             throw PostgreSQLError.decoding("column '\(column)' is not a \(T.self)")
         }
         return value
+    }
+
+    /// Gives the bytes of a column in PostgreSQL's text format, nil for NULL; they must not escape. Traps when the
+    /// statement has no such column.
+    /// - Parameter index: from 0, in the order of the statement.
+    package func withColumn<R>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
+        handle.withField(index, Int32(column), body)
     }
 }

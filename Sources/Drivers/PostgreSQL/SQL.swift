@@ -4,6 +4,16 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
     package private(set) var text: String
     package private(set) var parameters: [PostgreSQLParameter]
 
+    /// Whether the statement is kept prepared by its connection. False for statements whose text clients shape: there
+    /// are too many of them to keep.
+    package var isPrepared = true
+
+    /// A statement put together by code: `$1`, `$2`, … stand for the parameters, and no client's text is in it.
+    package init(unsafeSQL text: String, parameters: [PostgreSQLParameter]) {
+        self.text = text
+        self.parameters = parameters
+    }
+
     package init(stringLiteral value: String) {
         text = value
         parameters = []

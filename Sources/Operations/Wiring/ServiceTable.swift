@@ -5,6 +5,7 @@ internal import Notifications
 internal import Orders
 internal import Payments
 internal import Processor
+internal import Purchase
 package import ServiceKit
 internal import Users
 internal import Warehouse
@@ -21,6 +22,7 @@ package enum ServiceTable {
         PaymentsService.definition,
         ProcessorService.definition,
         NotificationsService.definition,
+        PurchaseService.definition,
         GatewayService.definition,
     ]
 }

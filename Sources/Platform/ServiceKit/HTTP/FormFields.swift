@@ -6,21 +6,25 @@ enum FormFields {
     static let maxFields = 256
 
     /// - Throws: `HTTPError` 400 for malformed encoding, a field that comes twice (which one would count?), or too many.
-    static func parse(_ bytes: [UInt8]) throws -> [String: String] {
+    /// - Parameter source: what is read, for messages.
+    static func parse(_ bytes: [UInt8], of source: String = "form") throws -> [String: String] {
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw HTTPError(.badRequest, "form.malformed", "the form is not UTF-8")
+            throw HTTPError(.badRequest, "\(source).malformed", "the \(source) is not UTF-8")
         }
         var fields: [String: String] = [:]
         for pair in text.split(separator: "&") {
             let (rawName, rawValue) = split(pair)
             guard let name = PercentEncoding.decode(rawName, plusIsSpace: true),
                 let value = PercentEncoding.decode(rawValue, plusIsSpace: true)
-            else { throw HTTPError(.badRequest, "form.malformed", "the form holds malformed percent-encoding") }
+            else {
+                throw HTTPError(.badRequest, "\(source).malformed", "the \(source) holds malformed percent-encoding")
+            }
             guard fields.updateValue(value, forKey: name) == nil else {
-                throw HTTPError(.badRequest, "form.duplicate_field", "a field of the form is given twice")
+                throw HTTPError(.badRequest, "\(source).duplicate_field", "a field of the \(source) is given twice")
             }
             guard fields.count <= maxFields else {
-                throw HTTPError(.badRequest, "form.too_many_fields", "the form has more than \(maxFields) fields")
+                throw HTTPError(
+                    .badRequest, "\(source).too_many_fields", "the \(source) has more than \(maxFields) fields")
             }
         }
         return fields

@@ -73,6 +73,13 @@ package struct Request: Sendable {
         return number
     }
 
+    /// Every parameter of the query, percent-decoded.
+    /// - Throws: 400 for what is malformed, and for a parameter that is given twice: which one would count?
+    package func queryParameters() throws -> [String: String] {
+        guard let query = http.query else { return [:] }
+        return try FormFields.parse(Array(query.utf8), of: "query")
+    }
+
     package func header(_ name: String) -> String? { http.headers[name] }
 
     /// The caller.
@@ -89,6 +96,15 @@ package struct Request: Sendable {
     package func json<T: Decodable & Sendable>(_ type: T.Type = T.self) async throws -> T {
         try requireContentType("application/json")
         return try JSONBody.decode(type, from: try await http.body.collect(upTo: maxBodyBytes))
+    }
+
+    /// The JSON body as it came, content type and syntax checked as `json` does: for those who decode it themselves.
+    /// - Throws: 415, 400, 413.
+    package func jsonText() async throws -> [UInt8] {
+        try requireContentType("application/json")
+        let bytes = try await http.body.collect(upTo: maxBodyBytes)
+        try JSONBody.check(bytes)
+        return bytes
     }
 
     /// An `application/x-www-form-urlencoded` body.

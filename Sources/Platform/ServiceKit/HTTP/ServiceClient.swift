@@ -67,6 +67,22 @@ package struct ServiceClient: Sendable {
         _ = try await call(request(.delete, path, caller), service, template, isRepeatable: true)
     }
 
+    /// One call with a body that is JSON already, and its answer as it comes.
+    /// - Parameter isRepeatable: whether it may be sent again when it fails for a moment.
+    /// - Throws: `ServiceCallError` unless the status is 2xx.
+    package func exchange(
+        _ method: HTTPMethod, _ service: String, _ path: String, template: String, as caller: Caller,
+        body: [UInt8]? = nil, headers: [(name: String, value: String)] = [], isRepeatable: Bool
+    ) async throws -> HTTPResponse {
+        var request = request(method, path, caller)
+        for header in headers { request.headers.add(header.name, header.value) }
+        if let body {
+            request.headers.add("content-type", "application/json")
+            request.body = .bytes(body)
+        }
+        return try await call(request, service, template, isRepeatable: isRepeatable)
+    }
+
     /// Sends a request as it is (the gateway's proxy); any status is returned. Both bodies stream; what speaks of one
     /// connection only is taken out of both heads.
     package func forward(_ request: HTTPRequest, to service: String, template: String) async throws -> HTTPResponse {

@@ -5,18 +5,25 @@ internal import HTTPCodec
 enum JSONBody {
     /// - Throws: `HTTPError`.
     static func decode<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) throws -> T {
-        let keys: [String]
-        do throws(JSONSyntaxError) {
-            keys = try JSONValidator.validate(bytes)
-        } catch {
-            throw HTTPError(
-                .badRequest, "json.malformed", "JSON error at byte \(error.offset): \(error.reason.rawValue)")
-        }
+        let keys = try check(bytes)
         if let strict = type as? any StrictKeys.Type { try refuseUnknown(keys, strict.allowedKeys) }
         do {
             return try decoder.decode(type, from: Data(bytes))
         } catch let error as DecodingError {
             throw HTTPError.undecodable(error)
+        }
+    }
+
+    /// Checks the syntax.
+    /// - Returns: the keys of the outermost object.
+    /// - Throws: `HTTPError` 400 with the place.
+    @discardableResult
+    static func check(_ bytes: [UInt8]) throws -> [String] {
+        do throws(JSONSyntaxError) {
+            return try JSONValidator.validate(bytes)
+        } catch {
+            throw HTTPError(
+                .badRequest, "json.malformed", "JSON error at byte \(error.offset): \(error.reason.rawValue)")
         }
     }
 

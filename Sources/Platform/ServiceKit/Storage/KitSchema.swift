@@ -1,4 +1,4 @@
-/// The tables that every service database has for messaging: the outbox and the inbox.
+/// What every service database has: the outbox and the inbox for messages, and what tables of models stand on.
 enum KitSchema {
     static let migrations = [
         Migration(
@@ -32,6 +32,36 @@ enum KitSchema {
                 -- down
                 DROP TABLE inbox;
                 DROP TABLE outbox;
-                """)
+                """),
+        Migration(
+            2, "keep_base_columns_and_idempotency_keys",
+            text: """
+                -- up
+                -- For tables of models: what no statement may change, and a version that grows with every change.
+                CREATE FUNCTION keep_base_columns() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF (NEW.id, NEW.lsn, NEW.created_at) IS DISTINCT FROM (OLD.id, OLD.lsn, OLD.created_at)
+                       OR NEW.company_id IS DISTINCT FROM OLD.company_id THEN
+                        RAISE EXCEPTION 'id, lsn, created_at and company_id of a row never change';
+                    END IF;
+                    NEW.updated_at = greatest(clock_timestamp(), OLD.updated_at + interval '1 microsecond');
+                    RETURN NEW;
+                END
+                $$;
+
+                CREATE TABLE idempotency_keys (
+                    scope text NOT NULL,
+                    key text NOT NULL,
+                    fingerprint text NOT NULL,
+                    resource_id uuid NOT NULL,
+                    created_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (scope, key)
+                );
+                CREATE INDEX idempotency_keys_created ON idempotency_keys (created_at);
+
+                -- down
+                DROP TABLE idempotency_keys;
+                DROP FUNCTION keep_base_columns();
+                """),
     ]
 }

@@ -1,0 +1,180 @@
+internal import HTTP
+internal import HTTPCodec
+internal import PostgreSQL
+internal import ServiceKit
+internal import Telemetry
+
+/// The routes of a resource (P6): every answer, every refusal and every document comes from the model's schema.
+struct ResourceRoutes<M: Model>: Sendable {
+    let resource: Resource<M>
+    let manager: LocalManager<M>
+    let database: PostgreSQLClient
+
+    func declare(_ routes: RouteGroup) {
+        let permissions = resource.permissions
+        if let access = permissions.list { routes.get("", access, list) }
+        if let access = permissions.create { routes.post("", access, create) }
+        if let access = permissions.get { routes.get("/{id}", access, show) }
+        if let access = permissions.update {
+            routes.put("/{id}", access) { try await change($0, .replace) }
+            routes.patch("/{id}", access) { try await change($0, .merge) }
+        }
+        if let access = permissions.delete { routes.delete("/{id}", access, delete) }
+        for action in resource.actions {
+            routes.post("/{id}/\(action.name)", action.access) { try await perform(action, $0) }
+        }
+    }
+
+    // MARK: Reading
+
+    @Sendable private func list(_ request: Request) async throws -> HTTPResponse {
+        let parameters = try request.queryParameters()
+        let caller = try Caller(request, company: parameters[Caller.parameter])
+        let page = try await manager.list(try ListQuery(parameters, of: M.schema), caller, in: nil)
+        return .json(bytes: Self.json(page))
+    }
+
+    private static func json(_ page: Page<M>) -> [UInt8] {
+        var buffer = ByteBuffer(capacity: 64 + page.items.count * 512)
+        buffer.append("{\"items\":[" as StaticString)
+        for (index, item) in page.items.enumerated() {
+            if index > 0 { buffer.append(UInt8(ascii: ",")) }
+            M.schema.write(item, to: &buffer)
+        }
+        buffer.append("],\"next_cursor\":" as StaticString)
+        if let cursor = page.nextCursor { buffer.appendDecimal(cursor) } else { buffer.append("null" as StaticString) }
+        buffer.append(",\"limit\":" as StaticString)
+        buffer.appendDecimal(page.limit)
+        buffer.append(",\"count\":" as StaticString)
+        buffer.appendDecimal(page.items.count)
+        buffer.append(UInt8(ascii: "}"))
+        return buffer.array()
+    }
+
+    @Sendable private func show(_ request: Request) async throws -> HTTPResponse {
+        let (id, caller) = try Self.target(request)
+        guard let model = try await manager.find(id, caller, in: nil) else { throw M.schema.notFound }
+        let tag = M.schema.entityTag(model)
+        if let known = request.header("if-none-match"), EntityTags(known).contains(weakly: tag) {
+            var response = HTTPResponse(status: .notModified)
+            response.headers.add("etag", tag)
+            return response
+        }
+        return Self.answer(model)
+    }
+
+    // MARK: Writing
+
+    @Sendable private func create(_ request: Request) async throws -> HTTPResponse {
+        let caller = try Self.caller(request)
+        let body = try await request.jsonText()
+        let use = try IdempotencyKeys.use(request.header(IdempotencyKeys.header), caller, resource.path, body)
+        var model = M()
+        try ModelInput<M>(body, mode: .create).apply(to: &model)
+        model.base.id = .make()
+        let new = model
+        let (stored, isReplay) = try await database.transaction { [manager] transaction in
+            if let use, let first = try await IdempotencyKeys.take(use, for: new.base.id, in: transaction) {
+                guard let model = try await manager.find(first, caller, in: transaction) else {
+                    throw HTTPError(.conflict, "idempotency.gone", "What this Idempotency-Key made is deleted")
+                }
+                return (model, true)
+            }
+            return (try await manager.create(new, caller, in: transaction), false)
+        }
+        var response = Self.answer(stored, status: .created)
+        response.headers.add("location", "\(resource.path)/\(stored.base.id)")
+        if isReplay { response.headers.add(IdempotencyKeys.replayedHeader, "true") }
+        return response
+    }
+
+    private func change(_ request: Request, _ mode: ModelInput<M>.Mode) async throws -> HTTPResponse {
+        let (id, caller) = try Self.target(request)
+        let input = try ModelInput<M>(try await request.jsonText(), mode: mode)
+        let condition = request.header("if-match")
+        return try await update(id, caller, condition) { model, _ in try input.apply(to: &model) }
+    }
+
+    private func perform(_ action: Resource<M>.Action, _ request: Request) async throws -> HTTPResponse {
+        let (id, caller) = try Self.target(request)
+        return try await update(id, caller, request.header("if-match"), action.body)
+    }
+
+    private func update(
+        _ id: ID, _ caller: Caller, _ condition: String?,
+        _ change: @escaping @Sendable (inout M, HookContext) async throws -> Void
+    ) async throws -> HTTPResponse {
+        let stored = try await database.transaction { [manager] transaction in
+            let context = HookContext(caller: caller, transaction: transaction)
+            return try await manager.update(
+                id, caller, in: transaction, unless: { try Self.check($0, condition) },
+                { try await change(&$0, context) })
+        }
+        return Self.answer(stored)
+    }
+
+    @Sendable private func delete(_ request: Request) async throws -> HTTPResponse {
+        let (id, caller) = try Self.target(request)
+        let condition = request.header("if-match")
+        try await database.transaction { [manager] transaction in
+            try await manager.delete(id, caller, in: transaction) { try Self.check($0, condition) }
+        }
+        return .empty()
+    }
+
+    // MARK: Parts
+
+    private static func answer(_ model: M, status: HTTPStatus = .ok) -> HTTPResponse {
+        var response = HTTPResponse.json(bytes: M.schema.json(model), status: status)
+        response.headers.add("etag", M.schema.entityTag(model))
+        return response
+    }
+
+    /// - Throws: `HTTPError` 404 for an id that is none, 401, 403, 422 for unknown parameters.
+    private static func target(_ request: Request) throws -> (ID, Caller) {
+        let caller = try caller(request)
+        guard let id = ID(request.parameter("id")) else { throw M.schema.notFound }
+        return (id, caller)
+    }
+
+    private static func caller(_ request: Request) throws -> Caller {
+        guard request.http.query != nil else { return try Caller(request, company: nil) }
+        let parameters = try request.queryParameters()
+        if let unknown = parameters.keys.sorted().first(where: { $0 != Caller.parameter }) {
+            throw HTTPError.invalid(
+                ["query", String(unknown.prefix(100))], "There is no such parameter", type: "extra_forbidden")
+        }
+        return try Caller(request, company: parameters[Caller.parameter])
+    }
+
+    /// RFC 9110, section 13.1.1.
+    private static func check(_ model: M, _ condition: String?) throws {
+        guard let condition, !EntityTags(condition).contains(strongly: M.schema.entityTag(model)) else { return }
+        throw HTTPError(
+            HTTPStatus(412), "precondition_failed", "The \(M.schema.name) has changed since: read it again")
+    }
+}
+
+/// The value of `If-Match` or `If-None-Match` (RFC 9110, section 13.1).
+struct EntityTags {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    private var tags: [Substring] {
+        text.split(separator: ",").map { tag in
+            var tag = tag
+            while tag.first == " " || tag.first == "\t" { tag.removeFirst() }
+            while tag.last == " " || tag.last == "\t" { tag.removeLast() }
+            return tag
+        }
+    }
+
+    /// Whether a tag is among them, `*` being all; weak ones never are.
+    func contains(strongly tag: String) -> Bool { tags.contains { $0 == "*" || $0 == tag } }
+
+    /// Whether a tag is among them, weak ones too.
+    func contains(weakly tag: String) -> Bool {
+        tags.contains { $0 == "*" || $0 == tag || ($0.hasPrefix("W/") && $0.dropFirst(2) == tag) }
+    }
+}

@@ -1,0 +1,143 @@
+package import ServiceKit
+internal import HTTP
+internal import Synchronization
+package import Telemetry
+
+/// The models of a service: which it keeps, which it reads from others, and which it offers over HTTP.
+///
+///     let models = Models(app)
+///     models.resource(Supplier.self, at: "/api/v1/suppliers", .reading(.user, writing: .roles(["manager"])))
+///     let users = models.remote(User.self, service: "users", path: "/api/v1/users")
+///
+/// Tables are compared with their schemas when the service starts; `/openapi.json` and `/docs` tell of every resource.
+package final class Models: Sendable {
+    let application: Application
+    private let state = Mutex(State())
+
+    private struct State: Sendable {
+        var managers: [String: any AnyManager] = [:]
+        var remotes: [String: RemoteService] = [:]
+        var document = APIDocument()
+        var documentText: [UInt8]?
+    }
+
+    /// What remote models tell of themselves: for the declarations of a service that has some.
+    package static let declarations = TelemetryDeclarations(
+        metrics: [RemoteService.refused.declaration, RemoteService.open.declaration])
+
+    /// During `build` only.
+    package init(_ application: Application) {
+        self.application = application
+        let database = application.database
+        application.every(milliseconds: 3_600_000, "forget idempotency keys") {
+            try await IdempotencyKeys.forgetOld(database)
+        }
+        application.routes("/openapi.json") { routes in
+            routes.get("", .open) { [self] _ in .json(bytes: documentText()) }
+        }
+        application.routes("/docs") { DocumentationPage.declare($0) }
+    }
+
+    // MARK: Registering
+
+    /// A model that this service keeps, without routes of its own.
+    @discardableResult
+    package func local<M: Model>(_ type: M.Type, hooks: Hooks<M> = Hooks()) -> Manager<M> {
+        application.component(SchemaCheck<M>(database: application.database))
+        let manager = Manager<M>(home: .local(LocalManager(database: application.database, hooks: hooks)))
+        register(manager)
+        return manager
+    }
+
+    /// A model that another service keeps and offers under a path.
+    /// - Parameters:
+    ///   - service: its name in the platform; where it listens is known to `ServiceClient`.
+    ///   - path: of its resource: `/api/v1/users`.
+    @discardableResult
+    package func remote<M: Model>(_ type: M.Type, service: String, path: String) -> Manager<M> {
+        let remote = state.withLock { state in
+            if let known = state.remotes[service] { return known }
+            let new = RemoteService(name: service, client: application.services, telemetry: application.telemetry)
+            state.remotes[service] = new
+            return new
+        }
+        let manager = Manager<M>(home: .remote(RemoteManager(service: remote, path: path)))
+        register(manager)
+        return manager
+    }
+
+    /// A model that this service keeps and offers: the routes of P6 under a path, each with its own permission.
+    /// - Parameter configure: adds hooks and actions.
+    @discardableResult
+    package func resource<M: Model>(
+        _ type: M.Type, at path: String, _ permissions: Permissions, _ configure: (inout Resource<M>) -> Void = { _ in }
+    ) -> Manager<M> {
+        var resource = Resource<M>(path: path, permissions: permissions)
+        configure(&resource)
+        let manager = local(type, hooks: resource.hooks)
+        guard case .local(let home) = manager.home else { return manager }
+        let routes = ResourceRoutes(resource: resource, manager: home, database: application.database)
+        application.routes(path) { routes.declare($0) }
+        document(routes.operations, schemas: M.schema.documents)
+        return manager
+    }
+
+    private func register<M: Model>(_ manager: Manager<M>) {
+        state.withLock { state in
+            precondition(state.managers[M.schema.name] == nil, "the model \(M.schema.name) is registered twice")
+            state.managers[M.schema.name] = manager
+        }
+    }
+
+    // MARK: Asking
+
+    /// The manager of a registered model. Traps when there is none.
+    package func manager<M: Model>(_ type: M.Type) -> Manager<M> {
+        guard let manager = manager(named: M.schema.name) as? Manager<M> else {
+            preconditionFailure("the model \(M.schema.name) is not registered: call local, remote or resource first")
+        }
+        return manager
+    }
+
+    /// The manager of the model of this name (`PurchaseOrder`), which speaks JSON; nil when there is none.
+    package func manager(named name: String) -> (any AnyManager)? { state.withLock { $0.managers[name] } }
+
+    // MARK: Documents
+
+    /// Adds operations to `/openapi.json`: for routes that the service declares beside its resources.
+    package func document(_ operations: [APIOperation], schemas: [(name: String, schema: JSONTree)] = []) {
+        state.withLock { state in
+            state.document.operations += operations
+            state.document.schemas += schemas
+            state.documentText = nil
+        }
+    }
+
+    /// The OpenAPI document.
+    package func documentText() -> [UInt8] {
+        let definition = application.definition
+        return state.withLock { state in
+            if let text = state.documentText { return text }
+            let text = state.document.render(title: definition.name, about: definition.summary).bytes
+            state.documentText = text
+            return text
+        }
+    }
+}
+
+/// A manager whose model is known by name only: rows are JSON as clients see it.
+package protocol AnyManager: Sendable {
+    func findJSON(_ id: ID, as caller: Caller) async throws -> [UInt8]?
+    func listJSON(_ query: ListQuery, as caller: Caller) async throws -> [[UInt8]]
+    func delete(_ id: ID, as caller: Caller) async throws
+}
+
+extension Manager: AnyManager {
+    package func findJSON(_ id: ID, as caller: Caller) async throws -> [UInt8]? {
+        try await find(id, as: caller).map(M.schema.json)
+    }
+    package func listJSON(_ query: ListQuery, as caller: Caller) async throws -> [[UInt8]] {
+        try await list(query, as: caller).items.map(M.schema.json)
+    }
+    package func delete(_ id: ID, as caller: Caller) async throws { try await delete(id, as: caller, in: nil) }
+}
