@@ -13,13 +13,21 @@ struct LocalManager<M: Model>: Sendable {
 
     // MARK: Reading
 
-    func find(_ id: ID, _ caller: Caller, in transaction: PostgreSQLTransaction?, isLocking: Bool = false) async throws
-        -> M?
-    {
+    /// How a row that is read is held until the transaction ends.
+    enum Lock: String {
+        case none = ""
+        /// Against other changes; rows that refer to it may come and go, since its id stays.
+        case forUpdate = " FOR NO KEY UPDATE"
+        case forDeletion = " FOR UPDATE"
+    }
+
+    func find(
+        _ id: ID, _ caller: Caller, in transaction: PostgreSQLTransaction?, lock: Lock = .none
+    ) async throws -> M? {
         var statement = ScopedStatement.select(schema.columnList, from: table, caller.tenant)
         statement.append(" AND id = ")
         statement.bind(id.parameter, as: "uuid")
-        if isLocking { statement.append(" FOR UPDATE") }
+        statement.append(lock.rawValue)
         return try await run("SELECT \(table)", statement.sql(), in: transaction).first.map(schema.model)
     }
 
@@ -67,7 +75,7 @@ struct LocalManager<M: Model>: Sendable {
         _ change: (inout M) async throws -> Void
     ) async throws -> M {
         let context = HookContext(caller: caller, transaction: transaction)
-        guard let old = try await find(id, caller, in: transaction, isLocking: true) else { throw schema.notFound }
+        guard let old = try await find(id, caller, in: transaction, lock: .forUpdate) else { throw schema.notFound }
         try precondition(old)
         var new = old
         try await change(&new)
@@ -90,7 +98,7 @@ struct LocalManager<M: Model>: Sendable {
         _ id: ID, _ caller: Caller, in transaction: PostgreSQLTransaction, unless precondition: (M) throws -> Void
     ) async throws {
         let context = HookContext(caller: caller, transaction: transaction)
-        guard let old = try await find(id, caller, in: transaction, isLocking: true) else { throw schema.notFound }
+        guard let old = try await find(id, caller, in: transaction, lock: .forDeletion) else { throw schema.notFound }
         try precondition(old)
         try await hooks.beforeDelete?(old, context)
         var statement = ScopedStatement.delete(from: table, .company(old.base.companyID))
