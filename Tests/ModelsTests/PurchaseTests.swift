@@ -52,15 +52,15 @@ import Testing
     @Test func linesThatComeAtOnceAreAllCounted() async throws {
         try await Deployment.run([PurchaseService.definition]) { shop in
             let (order, _) = try await order(shop)
-            try await withThrowingTaskGroup(of: Int.self) { tasks in
+            try await withThrowingTaskGroup(of: Reply.self) { tasks in
                 for _ in 0..<12 {
                     tasks.addTask {
                         try await shop.send(
                             .post, "/api/v1/purchase-order-lines", json: line(order, quantity: 1, price: "0.10")
-                        ).status
+                        )
                     }
                 }
-                for try await status in tasks { #expect(status == 201) }
+                for try await reply in tasks { #expect(reply.status == 201, "\(reply.text)") }
             }
             let read = try await shop.get("/api/v1/purchase-orders/\(order)")
             #expect(try member(read, "total").text == "1.20")

@@ -61,7 +61,7 @@ struct LocalManager<M: Model>: Sendable {
         try await hooks.beforeCreate?(&new, context)
         try schema.check(new)
         try await checkReferences(of: new, company: company, in: transaction)
-        var statement = ScopedStatement.insert(into: table, values(new, isNew: true), company: company)
+        var statement = ScopedStatement.insert(into: table, values(of: new), company: company)
         statement.append(" RETURNING \(schema.columnList)")
         let stored = try await write("INSERT \(table)", statement.sql(), in: transaction)
         guard let stored else { throw PostgreSQLError.decoding("INSERT returned nothing") }
@@ -83,11 +83,11 @@ struct LocalManager<M: Model>: Sendable {
         try schema.check(new)
         let company = old.base.companyID
         try await checkReferences(of: new, unlike: old, company: company, in: transaction)
-        var statement = ScopedStatement.update(table, values(new, isNew: false), .company(company))
+        var statement = ScopedStatement.update(table, changes(from: old, to: new), .company(company))
         statement.append(" AND id = ")
         statement.bind(id.parameter, as: "uuid")
         statement.append(" RETURNING \(schema.columnList)")
-        guard let stored = try await write("UPDATE \(table)", statement.sql(), in: transaction) else {
+        guard let stored = try await write("UPDATE \(table)", statement.sql(isPrepared: false), in: transaction) else {
             throw schema.notFound
         }
         try await hooks.afterUpdate?(old, stored, context)
@@ -129,12 +129,28 @@ struct LocalManager<M: Model>: Sendable {
         }
     }
 
-    private func values(_ model: M, isNew: Bool) -> [(column: String, type: String, value: PostgreSQLParameter)] {
-        var values = [(column: "vars", type: "jsonb", value: model.base.vars.parameter)]
-        if isNew { values.append((column: "id", type: "uuid", value: model.base.id.parameter)) }
+    private typealias ColumnValue = (column: String, type: String, value: PostgreSQLParameter)
+
+    private func values(of model: M) -> [ColumnValue] {
+        var values: [ColumnValue] = [
+            ("id", "uuid", model.base.id.parameter), ("vars", "jsonb", model.base.vars.parameter),
+        ]
         withUnsafePointer(to: model) { model in
-            for field in schema.fields {
-                values.append((column: field.name, type: field.facts.sqlType, value: field.parameter(model)))
+            for field in schema.fields { values.append((field.name, field.facts.sqlType, field.parameter(model))) }
+        }
+        return values
+    }
+
+    /// Only what differs. An UPDATE that names a unique column locks out everybody who refers to the row, even when the
+    /// value stays (PostgreSQL decides by the names, where a table has triggers); two who insert lines of one order and
+    /// then change it would wait for each other for ever.
+    private func changes(from old: M, to new: M) -> [ColumnValue] {
+        var values: [ColumnValue] = [("vars", "jsonb", new.base.vars.parameter)]
+        withUnsafePointer(to: old) { old in
+            withUnsafePointer(to: new) { new in
+                for field in schema.fields where !field.isSame(old, new) {
+                    values.append((field.name, field.facts.sqlType, field.parameter(new)))
+                }
             }
         }
         return values
