@@ -180,7 +180,7 @@ let package = Package(
         tests(
             "TelemetryExportTests",
             ["TelemetryExport", "Telemetry", "TelemetrySDK", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec"]),
-        tests("EventLoopTests", ["EventLoop"]),
+        tests("EventLoopTests", ["EventLoop", "Telemetry"]),
         tests("HTTPCodecTests", ["HTTPCodec"]),
         tests("HTTPTests", ["HTTP", "HTTPCodec", "EventLoop", "Telemetry", "TelemetryTesting"]),
         tests("ConnectionPoolTests", ["ConnectionPool"]),

@@ -28,15 +28,11 @@ package enum LabelText {
         }
     }
 
-    /// The values cut to `maxValueBytes`, whole characters of Unicode; nil when they are short enough. Values that are
-    /// cut to the same text are the same from then on: two series must never read alike.
-    static func shortened(_ values: LabelValues) -> [String]? {
-        var isTooLong = false
-        for index in values.indices where values[index].utf8.count > maxValueBytes { isTooLong = true }
-        return isTooLong ? values.indices.map { shortened(values[$0]) } : nil
-    }
+    /// The values cut to `maxValueBytes`. Values that are cut to the same text are the same from then on: two series
+    /// must never read alike.
+    static func shortened(_ values: LabelValues) -> [String] { values.indices.map { shortened(values[$0]) } }
 
-    /// The value cut to `maxValueBytes`.
+    /// The value cut to `maxValueBytes`, in whole characters of Unicode.
     static func shortened(_ value: String) -> String {
         guard value.utf8.count > maxValueBytes else { return value }
         var end = value.utf8.index(value.utf8.startIndex, offsetBy: maxValueBytes)

@@ -127,6 +127,10 @@ final class SeriesIndex: @unchecked Sendable {
     private func find(_ values: LabelValues) -> any Series {
         guard values.count == labelCount else { return wrongCount() }
         if let single { return single }
+        // First of all: nobody makes us read a megabyte.
+        for index in values.indices where values[index].utf8.count > LabelText.maxValueBytes {
+            return find(LabelText.shortened(values))
+        }
         let hash = LabelKey.hash(values)
         return lookUp(values, hash) ?? add(values, hash)
     }
@@ -151,7 +155,6 @@ final class SeriesIndex: @unchecked Sendable {
 
     @inline(never)
     private func add(_ values: LabelValues, _ hash: UInt64) -> any Series {
-        if let shorter = LabelText.shortened(values) { return find(shorter) }
         if isFull.load(ordering: .relaxed) { return overflowed() }
         let text = LabelText.encode(names: declaration.labels, values: values)
         let values = values.indices.map { values[$0] }

@@ -1,0 +1,114 @@
+import FoundationEssentials
+import HTTP
+import LocalStack
+import ServiceKit
+import Telemetry
+import Testing
+
+/// A real Prometheus scrapes a real service: every series arrives, hostile label values too, and the exemplar of a
+/// request leads back to its trace.
+@Suite struct PrometheusScrapeTests {
+    private static let hostile = "a\"} 1\nevil_total{page=\"b\\ é漢 # EOF\n"
+    private static let visits = Counter("visits_total", help: "Visits \\ \"of\"\n pages.", labels: ["page"])
+
+    private struct Reply<Item: Decodable>: Decodable {
+        let status: String
+        let data: [Item]
+    }
+    private struct Exemplars: Decodable {
+        struct Exemplar: Decodable {
+            let labels: [String: String]
+            let value: String
+        }
+        let seriesLabels: [String: String]
+        let exemplars: [Exemplar]
+    }
+    private struct Vector: Decodable {
+        struct Sample: Decodable {
+            let metric: [String: String]
+            let value: Value
+        }
+        /// A time and a number, as text.
+        struct Value: Decodable {
+            let number: Double
+            init(from decoder: any Decoder) throws {
+                var pair = try decoder.unkeyedContainer()
+                _ = try pair.decode(Double.self)
+                number = Double(try pair.decode(String.self)) ?? .nan
+            }
+        }
+        struct Result: Decodable { let result: [Sample] }
+        let data: Result
+    }
+
+    /// Asks the API of Prometheus.
+    private struct API {
+        let url: String
+        let client: HTTPClient
+
+        func get<T: Decodable>(_ type: T.Type, _ path: String, _ parameters: [String: String]) async throws -> T {
+            let query = parameters.map { "\($0)=\(Self.escaped($1))" }.joined(separator: "&")
+            let response = try await client.send(HTTPRequest(method: .get, target: "\(path)?\(query)"), to: url)
+            let bytes = try await response.body.collect(upTo: 4 * 1024 * 1024)
+            return try JSONDecoder().decode(type, from: Data(bytes))
+        }
+
+        func query(_ text: String) async throws -> [Vector.Sample] {
+            try await get(Vector.self, "/api/v1/query", ["query": text]).data.result
+        }
+
+        private static func escaped(_ text: String) -> String {
+            text.utf8.map { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                    String(UnicodeScalar(byte))
+                default: (byte < 16 ? "%0" : "%") + String(byte, radix: 16)
+                }
+            }.joined()
+        }
+    }
+
+    @Test func prometheusStoresEverySeriesAndFindsTheTraceOfARequest() async throws {
+        try await TestService.run(build: { app in
+            app.telemetry.metrics.counter(Self.visits).series(Self.hostile).add(7)
+            app.routes("") { routes in routes.get("/hello", .open) { _ in .json(bytes: Array("{}".utf8)) } }
+        }) { (service: TestService) async throws in
+            #expect(try await service.get("/hello").status == 200)
+            let span = try #require(service.capture.spans(named: "GET /hello").first)
+            let folder = "/tmp/vitrine-prometheus-\(ProcessInfo.processInfo.processIdentifier)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let prometheus = try PrometheusServer(
+                folder: folder, port: try Ports.free(),
+                targets: [("shopfront", String(service.url.dropFirst("http://".count)))], alertmanager: nil,
+                scrapeIntervalSeconds: 1)
+            defer { prometheus.stop() }
+            let api = API(url: prometheus.url, client: service.client)
+
+            #expect(try await eventually(seconds: 20) { try await api.query("up").first?.value.number == 1 })
+            // The trace, found by the exemplar of its request's bucket.
+            let found = try await api.get(
+                Reply<Exemplars>.self, "/api/v1/query_exemplars",
+                [
+                    "query": #"http_request_duration_seconds_bucket{route="/hello"}"#, "start": "0",
+                    "end": "\(TestService.now + 60)",
+                ])
+            #expect(found.status == "success")
+            let exemplars = found.data.flatMap(\.exemplars)
+            #expect(exemplars.map { $0.labels["trace_id"] } == [span.context.traceID.description])
+            #expect(exemplars.map { $0.labels["span_id"] } == [span.context.spanID.description])
+            #expect(found.data.first?.seriesLabels["route"] == "/hello")
+
+            let visits = try await api.query("visits_total")
+            #expect(visits.map { $0.metric["page"] } == [Self.hostile])
+            #expect(visits.map(\.value.number) == [7])
+            #expect(try await api.query("evil_total").isEmpty)
+            // As many samples as the service says that it has shown: none was dropped, none was there twice.
+            #expect(
+                try await eventually {
+                    let samples = try await api.query("scrape_samples_scraped == on() telemetry_series")
+                    return (samples.first?.value.number ?? 0) > 100
+                })
+        }
+    }
+}
