@@ -1,6 +1,7 @@
 import EventLoop
 import Glibc
 import HTTP
+import HTTPCodec
 import ServiceKit
 import Synchronization
 import Telemetry

@@ -1,8 +1,10 @@
 import FoundationEssentials
 import HTTP
+import HTTPCodec
 import LocalStack
 import ServiceKit
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// A real Prometheus scrapes a real service: every series arrives, hostile label values too, and the exemplar of a

@@ -105,55 +105,6 @@ import Testing
         #expect(!String(decoding: body(.fallback), as: UTF8.self).contains("# EOF"))
     }
 
-    static let prometheus3 =
-        "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
-        + "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
-        + "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
-
-    @Test(
-        arguments: [
-            (nil, "text/plain; version=0.0.4; charset=utf-8"), ("", "text/plain; version=0.0.4; charset=utf-8"),
-            ("garbage;;;=,,;q=", "text/plain; version=0.0.4; charset=utf-8"),
-            ("text/html,application/xhtml+xml,*/*;q=0.8", "text/plain; version=0.0.4; charset=utf-8"),
-            (prometheus3, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
-            (
-                "application/openmetrics-text;version=2.0.0,text/plain;version=0.0.4;q=0.1",
-                "text/plain; version=0.0.4; charset=utf-8"
-            ),
-            (
-                "text/plain;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5",
-                "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
-            ),
-            (
-                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,"
-                    + "application/openmetrics-text; version=\"0.0.1\"; q=0.5",
-                "application/openmetrics-text; version=0.0.1; charset=utf-8; escaping=underscores"
-            ),
-            ("application/openmetrics-text;q=0,*/*;q=0.1", "text/plain; version=0.0.4; charset=utf-8"),
-            ("application/openmetrics-text;q=nan", "text/plain; version=0.0.4; charset=utf-8"),
-        ] as [(String?, String)])
-    func formatIsNegotiated(accept: String?, contentType: String) {
-        let rendered = MetricsExposition.render(capture.telemetry.metrics, accept: accept, acceptEncoding: nil)
-        #expect(rendered.contentType == contentType)
-        #expect(rendered.contentEncoding == nil)
-    }
-
-    @Test func aRangeThatNamesMoreWinsOverOneThatNamesLess() {
-        for (accept, isOpenMetrics) in [
-            ("text/*;q=0.9, application/openmetrics-text;q=0.5", false),
-            ("*/*, text/plain;q=0", true), ("*/*;q=0.1, application/openmetrics-text", true),
-            ("application/*", true), ("application/json", false), ("APPLICATION/OpenMetrics-Text; Version=1.0.0", true),
-            ("application/openmetrics-text;note=\"a,b;q=0\";q=0.7,text/plain;q=0.6", true),
-            ("application/openmetrics-text; q=0.5; version=0.0.1 , text/plain; q=0.5", true),
-            ("text/plain, application/openmetrics-text", false), ("*/*", false), ("text/plain;q=1.5,*/*;q=0.1", true),
-            (String(repeating: "text/html,", count: 10_000) + "application/openmetrics-text", false),
-        ] {
-            let format = ExpositionFormat.negotiate(accept: accept)
-            #expect(
-                format.contentType.hasPrefix("application/openmetrics-text") == isOpenMetrics, "\(accept.prefix(80))")
-        }
-    }
-
     @Test func aSumThatShrankIsNoCounterInOpenMetrics() throws {
         let metrics = capture.telemetry.metrics
         let drift = metrics.histogram(

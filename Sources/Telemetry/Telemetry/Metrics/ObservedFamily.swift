@@ -23,13 +23,27 @@ package final class ObservedFamily: Sendable {
         let entry = Entry(
             values: values, labelText: LabelText.encode(names: declaration.labels, values: values.span), read: read)
         let isAdded = entries.withLock { entries in
-            entries.removeAll { $0.values == values }
+            let place = Self.place(of: values, in: entries)
+            if place < entries.count, !LabelKey.precedes(values, entries[place].values) {
+                entries[place] = entry
+                return true
+            }
             guard entries.count < MetricRegistry.maxSeriesPerMetric else { return false }
-            entries.append(entry)
-            entries.sort { LabelKey.precedes($0.values, $1.values) }
+            entries.insert(entry, at: place)
             return true
         }
         if !isAdded { problems.report(.overflow, metric: declaration.name) }
+    }
+
+    /// Where the values stand, or would stand, among the entries, which are in their order.
+    private static func place(of values: [String], in entries: [Entry]) -> Int {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if LabelKey.precedes(entries[middle].values, values) { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Reads every series now, ordered by label values. The callbacks run outside the lock; what a counter cannot be is
