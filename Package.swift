@@ -154,13 +154,14 @@ let package = Package(
             ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "LocalStack", ["EventLoop"]),
-        module(
-            "Operations", "Demo", ["EventLoop", "HTTPCodec", "HTTP", "Telemetry", "Values"] + allContracts),
+        module("Operations", "Shopping", ["EventLoop", "HTTPCodec", "HTTP"]),
+        module("Operations", "Demo", ["Shopping", "Values"] + allContracts),
+        module("Operations", "Load", ["Shopping", "EventLoop", "Values"] + allContracts),
 
         .executableTarget(
             name: "vitrine",
             dependencies: [
-                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo", "Wiring",
+                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo", "Load", "Wiring",
                 "Observability",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
@@ -215,6 +216,7 @@ let package = Package(
             "IntegrationTests",
             ["EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry"]),
         tests("LocalStackTests", ["LocalStack"]),
+        tests("LoadTests", ["Load"]),
         tests(
             "ObservabilityTests",
             ["Observability", "Wiring", "ServiceKit", "Telemetry", "TelemetryTesting", "LocalStack"]),

@@ -1,7 +1,7 @@
 internal import Values
 
 /// About five hundred products in a dozen categories, the same on every machine.
-enum DemoCatalog {
+package enum DemoCatalog {
     struct Product: Encodable, Sendable {
         let name: String
         let category: String
@@ -22,6 +22,9 @@ enum DemoCatalog {
         description: "The last three of the first printing.", manufacturer: "Vitrine Press")
 
     static let products: [Product] = [luxury, rare] + generated
+
+    /// The names of the categories.
+    package static let categoryNames = categories.map(\.name)
 
     private static let categories: [(name: String, nouns: [String], cents: Int64)] = [
         ("Books", ["Atlas", "Cookbook", "Novel", "Dictionary", "Sketchbook", "Almanac", "Anthology"], 1_490),

@@ -1,4 +1,5 @@
 internal import CatalogContracts
+internal import Shopping
 
 /// Loads the demo catalog through the front door, once.
 package struct DemoLoader: Sendable {
@@ -15,9 +16,9 @@ package struct DemoLoader: Sendable {
     }
 
     /// Does nothing when there are products already.
-    /// - Throws: `DemoError`, `HTTPClientError`.
+    /// - Throws: `ShopError`, `HTTPClientError`.
     package func loadCatalog() async throws {
-        let client = DemoClient(gateway: gateway)
+        let client = ShopClient(gateway: gateway)
         do { try await load(client) } catch {
             await client.close()
             throw error
@@ -25,8 +26,8 @@ package struct DemoLoader: Sendable {
         await client.close()
     }
 
-    private func load(_ client: DemoClient) async throws {
-        let token = try await DemoSession.token(client, adminName, adminPassword)
+    private func load(_ client: ShopClient) async throws {
+        let token = try await client.signIn(adminName, adminPassword)
         let page: ProductPage = try await client.get("/api/products/?limit=1", token: token).decode()
         guard page.total == 0 else { return }
         var rest = DemoCatalog.products[...]
@@ -38,24 +39,12 @@ package struct DemoLoader: Sendable {
                     tasks.addTask {
                         let answer = try await client.post("/api/products/", token: token, json: product)
                         guard answer.status == 201 else {
-                            throw DemoError("the catalog refused a demo product with status \(answer.status)")
+                            throw ShopError("the catalog refused a demo product with status \(answer.status)")
                         }
                     }
                 }
                 try await tasks.waitForAll()
             }
         }
-    }
-}
-
-/// Signing in.
-enum DemoSession {
-    static func token(_ client: DemoClient, _ name: String, _ password: String) async throws -> String {
-        struct Token: Decodable { let access_token: String }
-        let answer = try await client.post("/user-api/token", form: [("username", name), ("password", password)])
-        guard answer.status == 200 else {
-            throw DemoError("signing in failed with status \(answer.status): is this the platform's own folder?")
-        }
-        return try answer.decode(Token.self).access_token
     }
 }

@@ -2,6 +2,7 @@ internal import CartContracts
 internal import CatalogContracts
 internal import OrdersContracts
 internal import PaymentsContracts
+internal import Shopping
 internal import Values
 internal import WarehouseContracts
 
@@ -31,7 +32,7 @@ package struct DemoStory: Sendable {
     /// Tells the story.
     /// - Returns: whether everything went as it should.
     package func run() async throws -> Bool {
-        let client = DemoClient(gateway: gateway)
+        let client = ShopClient(gateway: gateway)
         do {
             let isRight = try await tell(client)
             await client.close()
@@ -42,8 +43,8 @@ package struct DemoStory: Sendable {
         }
     }
 
-    private func tell(_ client: DemoClient) async throws -> Bool {
-        let admin = try await DemoSession.token(client, adminName, adminPassword)
+    private func tell(_ client: ShopClient) async throws -> Bool {
+        let admin = try await client.signIn(adminName, adminPassword)
         let shopper = try await register(client)
         var isRight = try await completedOrder(client, shopper, admin)
         isRight = try await declinedOrder(client, shopper, admin) && isRight
@@ -55,26 +56,20 @@ package struct DemoStory: Sendable {
 
     // MARK: Chapters
 
-    private func register(_ client: DemoClient) async throws -> String {
-        struct Registration: Encodable {
-            let email: String
-            let password: String
-            let name: String
-        }
+    private func register(_ client: ShopClient) async throws -> String {
         let name = "shopper-\(Identifier.make().prefix(8))@example.com"
         let password = "Shopper1" + Identifier.make().prefix(8)
-        let answer = try await client.post(
-            "/api/users/register", json: Registration(email: name, password: password, name: "Sam Shopper"))
-        guard answer.status == 201 else { throw DemoError("registering failed with status \(answer.status)") }
+        let answer = try await client.register(name, password: password, name: "Sam Shopper")
+        guard answer.status == 201 else { throw ShopError("registering failed with status \(answer.status)") }
         say("1. A shopper registers                          trace \(answer.traceID)")
-        return try await DemoSession.token(client, name, password)
+        return try await client.signIn(name, password)
     }
 
-    private func completedOrder(_ client: DemoClient, _ shopper: String, _ admin: String) async throws -> Bool {
+    private func completedOrder(_ client: ShopClient, _ shopper: String, _ admin: String) async throws -> Bool {
         let page: ProductPage = try await client.get(
             "/api/products/?category=Tea&limit=3&sort_by=price", token: shopper
         ).decode()
-        guard page.items.count >= 2 else { throw DemoError("the demo catalog is not loaded") }
+        guard page.items.count >= 2 else { throw ShopError("the demo catalog is not loaded") }
         say("2. browses Tea: \(page.total) products, cheapest \(page.items[0].name) at \(page.items[0].price)")
         let before = try await stock(client, admin, page.items[0].productID)
         for (product, quantity) in zip(page.items, [2, 1]) {
@@ -83,7 +78,7 @@ package struct DemoStory: Sendable {
         let cart: CartView = try await client.get("/cart-api/cart/", token: shopper).decode()
         say("3. fills the cart: \(cart.items.count) items, total \(cart.total)")
         let answer = try await client.post("/cart-api/cart/checkout", token: shopper)
-        guard answer.status == 200 else { throw DemoError("the checkout failed with status \(answer.status)") }
+        guard answer.status == 200 else { throw ShopError("the checkout failed with status \(answer.status)") }
         let order: OrderView = try answer.decode()
         say("4. checks out: order \(order.id)  trace \(answer.traceID)")
         let end = try await follow(client, shopper, order.id)
@@ -97,7 +92,7 @@ package struct DemoStory: Sendable {
                 && after.onHand == before.onHand - 2 && after.reserved == before.reserved)
     }
 
-    private func declinedOrder(_ client: DemoClient, _ shopper: String, _ admin: String) async throws -> Bool {
+    private func declinedOrder(_ client: ShopClient, _ shopper: String, _ admin: String) async throws -> Bool {
         let product = try await find(client, shopper, DemoCatalog.luxury)
         let before = try await stock(client, admin, product.productID)
         let (order, trace) = try await place(client, shopper, product, quantity: 1)
@@ -114,7 +109,7 @@ package struct DemoStory: Sendable {
                 && after.reserved == before.reserved)
     }
 
-    private func rejectedOrder(_ client: DemoClient, _ shopper: String, _ admin: String) async throws -> Bool {
+    private func rejectedOrder(_ client: ShopClient, _ shopper: String, _ admin: String) async throws -> Bool {
         let product = try await find(client, shopper, DemoCatalog.rare)
         let before = try await stock(client, admin, product.productID)
         let refused = try await add(client, shopper, product.productID, before.available + 1)
@@ -139,7 +134,7 @@ package struct DemoStory: Sendable {
 
     // MARK: Steps
 
-    private func add(_ client: DemoClient, _ token: String, _ productID: String, _ quantity: Int) async throws -> Int {
+    private func add(_ client: ShopClient, _ token: String, _ productID: String, _ quantity: Int) async throws -> Int {
         struct Item: Encodable {
             let product_id: String
             let quantity: Int
@@ -150,19 +145,19 @@ package struct DemoStory: Sendable {
     }
 
     private func place(
-        _ client: DemoClient, _ token: String, _ product: ProductView, quantity: Int
+        _ client: ShopClient, _ token: String, _ product: ProductView, quantity: Int
     ) async throws -> (OrderView, String) {
         let item = OrderItem(
             productID: product.productID, name: product.name, price: product.price, quantity: quantity)
-        guard let total = product.price.multiplied(by: quantity) else { throw DemoError("the total is too large") }
+        guard let total = product.price.multiplied(by: quantity) else { throw ShopError("the total is too large") }
         let answer = try await client.post(
             "/order-api/orders/", token: token, json: CreateOrder(items: [item], total: total))
-        guard answer.status == 200 else { throw DemoError("placing an order failed with status \(answer.status)") }
+        guard answer.status == 200 else { throw ShopError("placing an order failed with status \(answer.status)") }
         return (try answer.decode(), answer.traceID)
     }
 
     /// Waits for the order's end.
-    private func follow(_ client: DemoClient, _ token: String, _ orderID: String) async throws -> OrderStatus {
+    private func follow(_ client: ShopClient, _ token: String, _ orderID: String) async throws -> OrderStatus {
         var seen: [OrderStatus] = []
         for _ in 0..<(Self.waitMilliseconds / Self.pollMilliseconds) {
             let order: OrderView = try await client.get("/order-api/orders/\(orderID)", token: token).decode()
@@ -173,34 +168,34 @@ package struct DemoStory: Sendable {
             }
             try await Task.sleep(nanoseconds: UInt64(Self.pollMilliseconds) * 1_000_000)
         }
-        throw DemoError("the order did not reach its end within a minute")
+        throw ShopError("the order did not reach its end within a minute")
     }
 
     private func find(
-        _ client: DemoClient, _ token: String, _ wanted: DemoCatalog.Product
+        _ client: ShopClient, _ token: String, _ wanted: DemoCatalog.Product
     ) async throws -> ProductView {
         let page: ProductPage = try await client.get(
             "/api/products/?category=\(wanted.category)&limit=100", token: token
         ).decode()
         guard let product = page.items.first(where: { $0.name == wanted.name }) else {
-            throw DemoError("'\(wanted.name)' is not in the catalog: is the demo catalog loaded?")
+            throw ShopError("'\(wanted.name)' is not in the catalog: is the demo catalog loaded?")
         }
         return product
     }
 
-    private func stock(_ client: DemoClient, _ admin: String, _ productID: String) async throws -> StockLevelView {
+    private func stock(_ client: ShopClient, _ admin: String, _ productID: String) async throws -> StockLevelView {
         let levels: [StockLevelView] = try await client.get(
             "/api/v1/stock-levels?product_id=\(productID)", token: admin
         ).decode()
         guard let level = levels.first else {
-            throw DemoError("the warehouse does not know the product yet: try again")
+            throw ShopError("the warehouse does not know the product yet: try again")
         }
         return level
     }
 
     /// Compensation goes on for a moment after the order's end.
     private func settledStock(
-        _ client: DemoClient, _ admin: String, _ productID: String, like wanted: StockLevelView
+        _ client: ShopClient, _ admin: String, _ productID: String, like wanted: StockLevelView
     ) async throws -> StockLevelView {
         var level = try await stock(client, admin, productID)
         for _ in 0..<50 where level.reserved != wanted.reserved {
@@ -210,13 +205,13 @@ package struct DemoStory: Sendable {
         return level
     }
 
-    private func payment(_ client: DemoClient, _ admin: String, _ orderID: String) async throws -> PaymentView {
+    private func payment(_ client: ShopClient, _ admin: String, _ orderID: String) async throws -> PaymentView {
         let answer = try await client.get("/api/v1/payments?order_id=\(orderID)", token: admin)
-        guard answer.status == 200 else { throw DemoError("there is no payment of order \(orderID)") }
+        guard answer.status == 200 else { throw ShopError("there is no payment of order \(orderID)") }
         return try answer.decode()
     }
 
-    private func settledPayment(_ client: DemoClient, _ admin: String, _ orderID: String) async throws -> PaymentView {
+    private func settledPayment(_ client: ShopClient, _ admin: String, _ orderID: String) async throws -> PaymentView {
         for _ in 0..<50 {
             let answer = try await client.get("/api/v1/payments?order_id=\(orderID)", token: admin)
             if answer.status == 200 {

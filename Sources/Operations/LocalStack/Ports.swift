@@ -2,20 +2,18 @@ internal import Glibc
 
 /// Free ports of the loopback address, and whether somebody listens on one.
 package enum Ports {
+    /// Below the ports that the kernel gives to outgoing connections (`ip_local_port_range`, from 32,768), which could
+    /// take one between our look and the server's bind.
+    private static let range = 20_000...32_000
+    private static let attempts = 200
+
     /// A port that nothing uses at this moment.
     package static func free() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { throw LocalStackError("no socket can be opened: check 'ulimit -n'") }
-        defer { close(descriptor) }
-        var address = loopback(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
+        for _ in 0..<attempts {
+            let port = Int.random(in: range)
+            if isFree(port) { return port }
         }
-        guard bound else { throw LocalStackError("no free port on 127.0.0.1") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        throw LocalStackError("no free port on 127.0.0.1: check 'ulimit -n' and what listens ('ss -ltn')")
     }
 
     /// This port when it is free, else another one.

@@ -1,56 +1,63 @@
-internal import EventLoop
+package import EventLoop
 internal import FoundationEssentials
 internal import HTTP
 internal import HTTPCodec
 
 /// A client as a shopper's browser would be: JSON over HTTP through the gateway.
-final class DemoClient: Sendable {
-    struct Answer: Sendable {
-        let status: Int
-        let body: [UInt8]
-        let traceID: String
+package final class ShopClient: Sendable {
+    package struct Answer: Sendable {
+        package let status: Int
+        package let body: [UInt8]
+        package let traceID: String
 
-        func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
+        /// - Throws: `ShopError` when the answer is not of this type.
+        package func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
             do { return try JSONDecoder().decode(T.self, from: Data(body)) } catch {
-                throw DemoError(
+                throw ShopError(
                     "an answer has an unexpected shape: \(String(decoding: body.prefix(300), as: UTF8.self))")
             }
         }
     }
 
     private let gateway: String
-    private let group: EventLoopGroup
+    private let ownGroup: EventLoopGroup?
     private let http: HTTPClient
 
-    init(gateway: String) {
+    /// - Parameters: gateway: `http://host:port`. - group: loops to work on; its own one when nil.
+    package init(gateway: String, group: EventLoopGroup? = nil) {
         self.gateway = gateway
-        group = EventLoopGroup(count: 1)
-        http = HTTPClient(group: group, telemetry: nil)
+        ownGroup = group == nil ? EventLoopGroup(count: 1) : nil
+        var configuration = HTTPClient.Configuration()
+        configuration.maxConnectionsPerHostAndLoop = Self.maxConnections
+        http = HTTPClient(
+            configuration: configuration, group: group ?? ownGroup ?? EventLoopGroup(count: 1), telemetry: nil)
     }
 
-    func close() async {
+    private static let maxConnections = 256
+
+    package func close() async {
         await http.shutdown()
-        group.shutdown()
+        ownGroup?.shutdown()
     }
 
-    func get(_ path: String, token: String? = nil) async throws -> Answer {
+    package func get(_ path: String, token: String? = nil) async throws -> Answer {
         try await send(.get, path, token, .empty, nil)
     }
 
-    func post(_ path: String, token: String? = nil, json: some Encodable) async throws -> Answer {
+    package func post(_ path: String, token: String? = nil, json: some Encodable) async throws -> Answer {
         try await send(.post, path, token, .bytes(Array(try JSONEncoder().encode(json))), "application/json")
     }
 
-    func post(_ path: String, token: String) async throws -> Answer {
+    package func post(_ path: String, token: String) async throws -> Answer {
         try await send(.post, path, token, .bytes(Array("{}".utf8)), "application/json")
     }
 
-    func post(_ path: String, form: [(String, String)]) async throws -> Answer {
+    package func post(_ path: String, form: [(String, String)]) async throws -> Answer {
         let text = form.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&")
         return try await send(.post, path, nil, .bytes(Array(text.utf8)), "application/x-www-form-urlencoded")
     }
 
-    static func encoded(_ text: String) -> String {
+    package static func encoded(_ text: String) -> String {
         text.utf8.map { byte in
             let isPlain = (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
             if isPlain { return String(UnicodeScalar(byte)) }
@@ -72,8 +79,8 @@ final class DemoClient: Sendable {
     }
 }
 
-/// The demo cannot go on; one sentence that says why.
-package struct DemoError: Error, Sendable, CustomStringConvertible {
+/// Shopping cannot go on; one sentence that says why.
+package struct ShopError: Error, Sendable, CustomStringConvertible {
     package let description: String
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }
