@@ -3,6 +3,7 @@ import EventLoop
 import Glibc
 import HTTP
 import LocalStack
+import Observability
 import ServiceKit
 import Wiring
 
@@ -176,17 +177,22 @@ struct LocalPlatform {
         if AlertmanagerServer.isInstalled {
             let port = try port(9093, of: "Alertmanager")
             alertmanager = try await terminal.step("Alertmanager") {
-                try await workers.run { try AlertmanagerServer(folder: path + "/alertmanager", port: port) }
+                try await workers.run {
+                    try AlertmanagerServer(
+                        folder: path + "/alertmanager", port: port,
+                        configuration: AlertmanagerConfiguration(webhook: nil).text)
+                }
             }
         }
         if PrometheusServer.isInstalled {
             let port = try port(9090, of: "Prometheus")
             let targets = ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") }
+            let rules = AlertCatalog(services: ServiceTable.all).files.map { ($0.name, $0.text(Links())) }
             let alerts = alertmanager.map { "127.0.0.1:\($0.port)" }
             prometheus = try await terminal.step("Prometheus") {
                 try await workers.run {
                     try PrometheusServer(
-                        folder: path + "/prometheus", port: port, targets: targets, alertmanager: alerts)
+                        folder: path + "/prometheus", port: port, targets: targets, alertmanager: alerts, rules: rules)
                 }
             }
         }

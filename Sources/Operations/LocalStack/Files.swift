@@ -36,6 +36,15 @@ enum Files {
         }
     }
 
+    /// Removes the files of a folder, and the folder; nothing when there is none.
+    static func removeFolder(_ path: String) throws {
+        guard exists(path) else { return }
+        for name in children(of: path) {
+            guard unlink("\(path)/\(name)") == 0 else { throw failure("remove", "\(path)/\(name)") }
+        }
+        guard rmdir(path) == 0 else { throw failure("remove", path) }
+    }
+
     /// Gives a folder to a system user, when this process is root.
     static func give(_ path: String, to user: String) throws {
         guard geteuid() == 0 else { return }

@@ -12,16 +12,21 @@ package final class PrometheusServer: Sendable {
     /// - Parameters:
     ///   - targets: service name and `host:port`.
     ///   - alertmanager: its `host:port`, or nil.
-    ///   - rules: files of alerting rules, absolute.
+    ///   - rules: files of rules, by name and content.
     package init(
         folder: String, port: Int, targets: [(name: String, address: String)], alertmanager: String?,
-        rules: [String] = [], scrapeIntervalSeconds: Int = 5
+        rules: [(name: String, text: String)] = [], scrapeIntervalSeconds: Int = 5
     ) throws {
         self.port = port
         let program = try Server.require("prometheus", package: "prometheus")
         try Files.makeFolder(folder + "/data")
+        // Rules of another version must not stay behind.
+        try Files.removeFolder(folder + "/rules")
+        try Files.makeFolder(folder + "/rules")
+        for rule in rules { try Files.write("\(folder)/rules/\(rule.name).yml", rule.text) }
         let configuration = Self.configuration(
-            targets: targets, alertmanager: alertmanager, rules: rules, scrapeIntervalSeconds: scrapeIntervalSeconds)
+            targets: targets + [("prometheus", "127.0.0.1:\(port)")], alertmanager: alertmanager,
+            rules: rules.isEmpty ? [] : [folder + "/rules/*.yml"], scrapeIntervalSeconds: scrapeIntervalSeconds)
         try Files.write(folder + "/prometheus.yml", configuration)
         let process = try ChildProcess(
             name: "Prometheus",
@@ -83,13 +88,16 @@ package final class AlertmanagerServer: Sendable {
         Files.program("prometheus-alertmanager") ?? Files.program("alertmanager")
     }
 
-    package init(folder: String, port: Int) throws {
+    /// - Parameter configuration: its file; one that tells nobody when nil.
+    package init(folder: String, port: Int, configuration: String? = nil) throws {
         self.port = port
         guard let program = Self.program else {
             throw LocalStackError("alertmanager is not installed: run 'make setup' (prometheus-alertmanager)")
         }
         try Files.makeFolder(folder + "/data")
-        try Files.write(folder + "/alertmanager.yml", "route:\n  receiver: none\nreceivers:\n  - name: none\n")
+        try Files.write(
+            folder + "/alertmanager.yml",
+            configuration ?? "route:\n  receiver: none\nreceivers:\n  - name: none\n")
         let process = try ChildProcess(
             name: "Alertmanager",
             [

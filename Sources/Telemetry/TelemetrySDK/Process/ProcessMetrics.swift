@@ -10,6 +10,9 @@ package enum ProcessMetrics {
         "process_cpu_seconds_total", unit: .seconds, help: "User and system CPU time spent.")
     static let residentMemory = Gauge(
         "process_resident_memory_bytes", unit: .bytes, help: "Resident memory.")
+    static let memoryLimit = Gauge(
+        "process_memory_limit_bytes", unit: .bytes,
+        help: "Memory that the process may have: the limit of its control group, else that of the machine.")
     static let virtualMemory = Gauge("process_virtual_memory_bytes", unit: .bytes, help: "Virtual memory.")
     static let heap = Gauge(
         "process_heap_bytes", unit: .bytes, help: "Memory that the allocator holds: what is used and what is free.")
@@ -30,7 +33,8 @@ package enum ProcessMetrics {
 
     /// Every metric of the process.
     package static let declarations: [MetricDeclaration] = [
-        cpu.declaration, residentMemory.declaration, virtualMemory.declaration, heap.declaration,
+        cpu.declaration, residentMemory.declaration, memoryLimit.declaration, virtualMemory.declaration,
+        heap.declaration,
         usedHeap.declaration, openDescriptors.declaration, maxDescriptors.declaration, threads.declaration,
         startTime.declaration, contextSwitches.declaration, pageFaults.declaration, BuildInfo.info.declaration,
     ]
@@ -46,6 +50,8 @@ package enum ProcessMetrics {
         registry.observe(pageFaults, labels: ["major"]) { ResourceUsage.now.majorFaults }
         registry.observe(pageFaults, labels: ["minor"]) { ResourceUsage.now.minorFaults }
         registry.observe(residentMemory) { ProcessFiles.memoryBytes().resident }
+        let memory = MemoryLimit.bytes()
+        registry.observe(memoryLimit) { memory }
         registry.observe(virtualMemory) { ProcessFiles.memoryBytes().virtual }
         registry.observe(heap) { heapBytes().held }
         registry.observe(usedHeap) { heapBytes().used }
