@@ -31,8 +31,8 @@ package struct PlatformRendering: Sendable {
             + rules.flatMap { RuleTests(file: $0).files }
             + [
                 RenderedFile("alerts/alertmanager.yml", AlertmanagerConfiguration(webhook: Self.webhook).text),
-                PrometheusConfiguration(services: services).file,
-            ]
+                PrometheusConfiguration(services: services).file, LogstashPipeline().file, KibanaObjects().file,
+            ] + ElasticObjects(services: services).files
             + rules.flatMap { file in
                 file.alerts.map { Runbook(alert: $0, rules: RuleTests.name(of: $0, in: file)).file }
             } + [RunbookIndex(files: rules).file]

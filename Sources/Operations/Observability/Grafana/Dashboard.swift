@@ -94,7 +94,7 @@ package struct Dashboard: Sendable {
         return [
             "name": .string(variable.name), "label": .string(variable.name), "type": "query",
             "datasource": DataSource.prometheus.reference,
-            "query": ["query": .string(query), "refId": .string(variable.name)], "definition": .string(query),
+            "query": ["query": .string(query), "refId": .string(variable.name)],
             "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".*", "hide": 0,
             "current": ["selected": true, "text": ["All"], "value": ["$__all"]],
         ]
@@ -107,7 +107,6 @@ package struct Dashboard: Sendable {
         return [
             "name": "alerts", "enable": true, "hide": false, "iconColor": "red",
             "datasource": DataSource.prometheus.reference, "expr": .string(firing.text),
-            "titleFormat": "{{alertname}}", "textFormat": "{{job}} {{severity}}", "step": "60s",
         ]
     }
 

@@ -92,11 +92,3 @@ struct GrafanaProvisioning {
         ]
     }
 }
-
-/// Names that Elasticsearch, Logstash and Kibana agree on.
-enum ElasticNames {
-    static let alias = "vitrine-logs"
-    static let pattern = "vitrine-logs-*"
-    static let policy = "vitrine-logs"
-    static let template = "vitrine-logs"
-}

@@ -27,6 +27,6 @@ extension LogEvent {
     package static let commonFields: Set<String> = [
         "@timestamp", "log.level", "message", "ecs.version", "service.name", "service.version", "service.environment",
         "service.node.name", "log.logger", "event.action", "event.dataset", "trace.id", "span.id", "http.request.id",
-        "process.pid", "process.thread.id", "process.thread.name", "host.name",
+        "process.pid", "process.thread.id", "process.thread.name", "host.name", "tags",
     ]
 }
