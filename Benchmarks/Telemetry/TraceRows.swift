@@ -12,7 +12,7 @@ extension Row {
         Row("span") {
             let traced = Traced()
             return { times in
-                let encoder = OTLPTraceEncoder(traced.processor)
+                let encoder = OTLPBatchEncoder(traced.processor.queue)
                 for index in 0..<times {
                     traced.span()
                     if index % Traced.batch == Traced.batch - 1 { traced.encode(encoder) }
@@ -26,7 +26,7 @@ extension Row {
             for _ in 0..<Traced.batch { traced.span() }
             let batch = traced.processor.drain()
             return { times in
-                let encoder = OTLPTraceEncoder(traced.processor)
+                let encoder = OTLPBatchEncoder(traced.processor.queue)
                 let gzip = Gzip()
                 for _ in 0..<max(1, times / Traced.batch) {
                     let size = encoder.withRequest(batch) { gzip.compress($0)?.count ?? 0 }
@@ -58,7 +58,7 @@ extension Row {
             span.end()
         }
 
-        func encode(_ encoder: OTLPTraceEncoder) {
+        func encode(_ encoder: OTLPBatchEncoder) {
             let batch = processor.drain()
             encoder.withRequest(batch) { precondition($0.count >= batch.count) }
             processor.recycle(batch)

@@ -115,7 +115,7 @@ import Testing
             assert child.status.code == 2 and child.status.message == "why" and child.flags == 0x103
             print("ok")
             """
-        let judged = try ChildProcess.python(program, input: received.body)
+        let judged = try await Judge.python(program, input: received.body)
         #expect(judged.output == "ok\n", "\(judged.errors)")
         await pipeline.shutdown(timeoutSeconds: 2)
         await collector.stop()

@@ -138,7 +138,7 @@ final class FakeCollector: Sendable {
                 assert spans["charge"][1].trace_id == spans["place order"][1].trace_id
                 print("ok")
                 """
-            let judged = try ChildProcess.python(program, input: request.body)
+            let judged = try await Judge.python(program, input: request.body)
             #expect(judged.output == "ok\n", "\(judged.errors)")
         }
     }
@@ -235,7 +235,7 @@ final class FakeCollector: Sendable {
         let port = listener.port
         // The port is known and free, but nobody answers on it yet.
         let (pipeline, group, output) = pipeline("http://127.0.0.1:\(port)") { configuration in
-            configuration.changeTargets { $0.timeoutMilliseconds = 300 }
+            configuration.changeTargets { $0.timeoutMilliseconds = 1_500 }
             configuration.retry.maxAttempts = 1_000
         }
         await pipeline.start()

@@ -8,7 +8,7 @@ import Testing
     private func requests(_ spans: [Span]) -> [(body: [UInt8], spanCount: Int)] {
         let processor = BatchSpanProcessor(metrics: MetricRegistry()) {}
         for span in spans { processor.spanEnded(span) }
-        let encoder = OTLPTraceEncoder(processor)
+        let encoder = OTLPBatchEncoder(processor.queue)
         var result: [(body: [UInt8], spanCount: Int)] = []
         while case let batch = processor.drain(), !batch.isEmpty {
             result.append((encoder.withRequest(batch) { Array($0) }, batch.count))

@@ -8,7 +8,7 @@ extension TelemetryPipeline {
     /// What exporting and writing tell of themselves, in one service of a process.
     package static let declarations = TelemetryDeclarations(
         metrics: SDKTelemetry.spans.metrics + OTLPInstruments.declarations.metrics + [
-            LogWriter.dropped.declaration, LogWriter.waiting.declaration,
+            MetricExporter.duration.declaration, LogWriter.dropped.declaration, LogWriter.waiting.declaration,
             LogstashShipper.connected.declaration, LogstashShipper.connects.declaration,
         ],
         events: [

@@ -25,7 +25,10 @@ package final class TelemetryPipeline: Sendable {
 
     private let configuration: ExportConfiguration
     private let writer: LogWriter
-    private let spans: SpanExporter?
+    private let spans: BatchExporter?
+    private let logs: BatchExporter?
+    private let metrics: MetricExporter?
+    private let logProcessor: BatchLogProcessor?
     /// What ended spans go to: the processor, or the tail buffer in front of it.
     private let spanSink: (any SpanSink)?
     /// Encodes, compresses and keeps on disk, off the loops.
@@ -33,7 +36,12 @@ package final class TelemetryPipeline: Sendable {
     private let level: LogLevelControl
     /// The pipeline's own: its registry is the process's, its logger reports problems of telemetry itself.
     private let own: Telemetry
-    private let services = Mutex<[String: Telemetry]>([:])
+    private let services: Services
+
+    /// The services that asked for their telemetry; the exporter of metrics reads them too.
+    private final class Services: Sendable {
+        let known = Mutex<[String: (telemetry: Telemetry, resource: ServiceResource)]>([:])
+    }
 
     /// The metrics of the process and of this pipeline; every service shows them too.
     package var processMetrics: MetricRegistry { own.metrics }
@@ -66,28 +74,68 @@ package final class TelemetryPipeline: Sendable {
                         instruments: OTLPInstruments(signal, number: number, metrics: metrics), logger: logger)
                 })
         }
-        spans = senders(.traces).map {
-            SpanExporter(senders: $0, configuration: configuration, group: group, worker: worker, metrics: metrics)
+        let services = Services()
+        self.services = services
+        (spans, spanSink) = Self.spans(senders(.traces), configuration, group, worker, metrics)
+        (logs, logProcessor) = Self.logs(senders(.logs), configuration, group, worker, metrics)
+        self.metrics = senders(.metrics).map {
+            MetricExporter(
+                senders: $0, intervalMilliseconds: configuration.metricIntervalMilliseconds, group: group,
+                worker: worker, metrics: metrics
+            ) {
+                services.known.withLock { known in
+                    known.sorted { $0.key < $1.key }.map { ($0.value.resource, $0.value.telemetry.metrics) }
+                }
+            }
         }
-        if let tail = configuration.tail, let processor = spans?.processor {
-            spanSink = TailBuffer(tail, next: processor, metrics: metrics)
-        } else {
-            spanSink = spans?.processor
-        }
+    }
+
+    private static func spans(
+        _ senders: OTLPSenders?, _ configuration: ExportConfiguration, _ group: EventLoopGroup, _ worker: WorkerPool,
+        _ metrics: MetricRegistry
+    ) -> (exporter: BatchExporter?, sink: (any SpanSink)?) {
+        guard let senders else { return (nil, nil) }
+        let loop = group.next()
+        let wakeUp = LoopSignal(loop: loop)
+        let processor = BatchSpanProcessor(configuration: configuration.batching, metrics: metrics) { wakeUp.notify() }
+        let exporter = BatchExporter(
+            .traces, source: processor, senders: senders,
+            delayMilliseconds: configuration.batching.scheduleDelayMilliseconds, loop: loop, wakeUp: wakeUp,
+            worker: worker)
+        guard let tail = configuration.tail else { return (exporter, processor) }
+        return (exporter, TailBuffer(tail, next: processor, metrics: metrics))
+    }
+
+    private static func logs(
+        _ senders: OTLPSenders?, _ configuration: ExportConfiguration, _ group: EventLoopGroup, _ worker: WorkerPool,
+        _ metrics: MetricRegistry
+    ) -> (exporter: BatchExporter?, processor: BatchLogProcessor?) {
+        guard let senders else { return (nil, nil) }
+        let loop = group.next()
+        let wakeUp = LoopSignal(loop: loop)
+        let processor = BatchLogProcessor(
+            maxQueueSize: configuration.logQueueSize, maxExportBatchSize: configuration.logBatchSize, metrics: metrics
+        ) { wakeUp.notify() }
+        let exporter = BatchExporter(
+            .logs, source: processor, senders: senders, delayMilliseconds: configuration.logDelayMilliseconds,
+            loop: loop,
+            wakeUp: wakeUp, worker: worker)
+        return (exporter, processor)
     }
 
     /// The telemetry of a service of this process; the same object for the same name.
     package func telemetry(for serviceName: String) -> Telemetry {
-        services.withLock { services in
-            if let known = services[serviceName] { return known }
+        services.known.withLock { services in
+            if let known = services[serviceName] { return known.telemetry }
             let resource = ServiceResource.standard(
                 serviceName: serviceName, overrides: configuration.resourceAttributes)
             let telemetry = Telemetry(
                 resource: resource, sampler: configuration.sampler, spanSink: spanSink, logSink: writer,
-                logLevel: level, spanLimits: configuration.spanLimits)
+                logLevel: level, spanLimits: configuration.spanLimits,
+                logRecordSink: logProcessor?.sink(for: resource))
             telemetry.metrics.info(Self.targetInfo, Self.resourceLabels.map { resource[$0.attribute] })
             telemetry.metrics.include(own.metrics)
-            services[serviceName] = telemetry
+            services[serviceName] = (telemetry, resource)
             return telemetry
         }
     }
@@ -96,6 +144,8 @@ package final class TelemetryPipeline: Sendable {
     package func start() async {
         writer.start()
         spans?.start()
+        logs?.start()
+        metrics?.start()
         for warning in configuration.warnings { own.logger.log(Self.settingIgnored, warning) }
     }
 
@@ -104,7 +154,12 @@ package final class TelemetryPipeline: Sendable {
         let start = TelemetryClock.system.monotonicNanoseconds()
         let budget = max(0, timeoutSeconds) * 1_000
         // Logs keep a part of the time: they tell what became of the spans.
-        await spans?.shutdown(timeoutMilliseconds: budget * 3 / 4)
+        let (spans, logs, metrics) = (spans, logs, metrics)
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await spans?.shutdown(timeoutMilliseconds: budget * 3 / 4) }
+            tasks.addTask { await logs?.shutdown(timeoutMilliseconds: budget * 3 / 4) }
+            tasks.addTask { await metrics?.shutdown(timeoutMilliseconds: budget * 3 / 4) }
+        }
         worker.shutdown()
         let spent = Int((TelemetryClock.system.monotonicNanoseconds() - start) / 1_000_000)
         await writer.shutdown(timeoutMilliseconds: max(0, budget - spent))

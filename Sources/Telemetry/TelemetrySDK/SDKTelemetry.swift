@@ -8,7 +8,8 @@ package enum SDKTelemetry {
     package static let spans = TelemetryDeclarations(
         metrics: [
             BatchSpanProcessor.processed.declaration, BatchSpanProcessor.queueSize.declaration,
-            BatchSpanProcessor.queueCapacity.declaration, TailBuffer.outcomes.declaration,
+            BatchSpanProcessor.queueCapacity.declaration, BatchLogProcessor.processed.declaration,
+            BatchLogProcessor.queueSize.declaration, TailBuffer.outcomes.declaration,
             TailBuffer.waiting.declaration,
         ])
 }

@@ -20,6 +20,8 @@ package struct ExportConfiguration: Sendable {
     package var batching = BatchSpanProcessor.Configuration()
     /// `OTEL_BLRP_SCHEDULE_DELAY`: how long a log record waits for others, in milliseconds.
     package var logDelayMilliseconds = 1_000
+    /// `OTEL_BLRP_MAX_QUEUE_SIZE`: log records that wait at most, for each thread.
+    package var logQueueSize = BatchLogProcessor.usualQueueSize
     /// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`: log records of one request.
     package var logBatchSize = 512
     /// `OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds.
@@ -199,6 +201,7 @@ package struct ExportConfiguration: Sendable {
         number(settings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", range, \.batching.maxExportBatchSize)
         batching.maxExportBatchSize = min(batching.maxExportBatchSize, batching.maxQueueSize)
         number(settings, "OTEL_BLRP_SCHEDULE_DELAY", range, \.logDelayMilliseconds)
+        number(settings, "OTEL_BLRP_MAX_QUEUE_SIZE", range, \.logQueueSize)
         number(settings, "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 1...10_000, \.logBatchSize)
         number(settings, "OTEL_METRIC_EXPORT_INTERVAL", range, \.metricIntervalMilliseconds)
     }

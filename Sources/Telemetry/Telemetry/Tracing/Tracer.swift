@@ -3,7 +3,7 @@ internal import Synchronization
 /// A `ServiceResource` that spans share; its identity groups them by service.
 package final class ServiceResourceReference: Sendable {
     package let value: ServiceResource
-    init(_ value: ServiceResource) { self.value = value }
+    package init(_ value: ServiceResource) { self.value = value }
 }
 
 /// Starts spans for one service.

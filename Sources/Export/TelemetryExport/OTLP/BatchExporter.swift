@@ -3,10 +3,10 @@ internal import Synchronization
 internal import Telemetry
 internal import TelemetrySDK
 
-/// Fetches spans from the processor, batch by batch, has them encoded and compressed on a worker thread, and hands them
-/// to the senders. One task on one event loop; nothing here is waited for by a request.
-final class SpanExporter: Sendable {
-    let processor: BatchSpanProcessor
+/// Fetches spans or log records from their processor, batch by batch, has them encoded and compressed on a worker thread,
+/// and hands them to the senders. One task on one event loop; nothing here is waited for by a request.
+final class BatchExporter: Sendable {
+    private let source: any BatchSource
     private let senders: OTLPSenders
     private let delayMilliseconds: Int
     private let loop: EventLoop
@@ -17,29 +17,33 @@ final class SpanExporter: Sendable {
 
     /// Safety (`@unchecked Sendable`): used by one job at a time of the single worker thread.
     private final class Job: @unchecked Sendable {
-        private let encoder: OTLPTraceEncoder
-        private let encoding = OTLPEncoding(.traces)
+        private let encoder: OTLPBatchEncoder
+        private let encoding: OTLPEncoding
 
-        init(_ processor: BatchSpanProcessor) { encoder = OTLPTraceEncoder(processor) }
+        init(_ signal: OTLPSignal, _ queue: EncodedQueue) {
+            encoder = OTLPBatchEncoder(queue)
+            encoding = OTLPEncoding(signal)
+        }
 
-        func messages(_ batch: SpanBatch, _ formats: Set<OTLPFormat>) -> [OTLPMessage] {
+        func messages(_ batch: EncodedBatch, _ formats: Set<OTLPFormat>) -> [OTLPMessage] {
             encoder.withRequest(batch) { encoding.messages($0, itemCount: batch.count, formats) }
         }
     }
 
+    /// - Parameters:
+    ///   - delayMilliseconds: how long an item waits for others.
+    ///   - wakeUp: notified by the source when a whole batch waits; of `loop`.
     init(
-        senders: OTLPSenders, configuration: ExportConfiguration, group: EventLoopGroup, worker: WorkerPool,
-        metrics: MetricRegistry
+        _ signal: OTLPSignal, source: any BatchSource, senders: OTLPSenders, delayMilliseconds: Int, loop: EventLoop,
+        wakeUp: LoopSignal, worker: WorkerPool
     ) {
+        self.source = source
         self.senders = senders
         self.worker = worker
-        delayMilliseconds = configuration.batching.scheduleDelayMilliseconds
-        let loop = group.next()
-        let wakeUp = LoopSignal(loop: loop)
+        self.delayMilliseconds = delayMilliseconds
         self.loop = loop
         self.wakeUp = wakeUp
-        processor = BatchSpanProcessor(configuration: configuration.batching, metrics: metrics) { wakeUp.notify() }
-        job = Job(processor)
+        job = Job(signal, source.queue)
     }
 
     func start() {
@@ -58,14 +62,14 @@ final class SpanExporter: Sendable {
         let clock = TelemetryClock.system
         let deadline = clock.monotonicNanoseconds() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
         start()
-        processor.shutdown()
+        source.shutdown()
         wakeUp.stop()
         let running = task.withLock { $0 }
         if let running {
             await Deadline.race(milliseconds: timeoutMilliseconds) { await running.value }
             running.cancel()
         }
-        while case let left = processor.drain(), !left.isEmpty { senders.lost(left.count, "already_shutdown") }
+        while case let left = source.drain(), !left.isEmpty { senders.lost(left.count, "already_shutdown") }
         let now = clock.monotonicNanoseconds()
         await senders.shutdown(timeoutMilliseconds: Int((max(now, deadline) - now) / 1_000_000))
     }
@@ -74,24 +78,24 @@ final class SpanExporter: Sendable {
         while !Task.isCancelled {
             await wakeUp.waitForWork(milliseconds: delayMilliseconds)
             // The time is up or a batch is full: either way everything that waits now goes, batch by batch.
-            var left = processor.count
+            var left = source.queue.count
             while left > 0, !Task.isCancelled {
-                let batch = processor.drain()
+                let batch = source.drain()
                 if batch.isEmpty { break }
                 left -= batch.count
                 await export(batch)
-                if wakeUp.isStopping { left = processor.count }
+                if wakeUp.isStopping { left = source.queue.count }
             }
-            if wakeUp.isStopping, processor.count == 0 { return }
+            if wakeUp.isStopping, source.queue.count == 0 { return }
         }
     }
 
-    private func export(_ batch: SpanBatch) async {
+    private func export(_ batch: EncodedBatch) async {
         let (job, formats) = (job, senders.formats)
         guard let messages = try? await worker.run({ job.messages(batch, formats) }) else {
             return senders.lost(batch.count, "worker_saturated")
         }
-        processor.recycle(batch)
+        source.queue.recycle(batch)
         senders.offer(messages)
     }
 }

@@ -1,21 +1,22 @@
 package import Telemetry
 
 /// Puts encoded spans into OTLP `ExportTraceServiceRequest` messages (OTLP 1.11, protobuf), a `ResourceSpans` for each
-/// service. Confined to its owner; its buffer and the services' resources are kept from batch to batch.
-package final class OTLPTraceEncoder {
+/// service, and log records into `ExportLogsServiceRequest` messages, which are built alike. Confined to its owner; its
+/// buffer and the services' resources are kept from batch to batch.
+package final class OTLPBatchEncoder {
     private var buffer = ByteBuffer(capacity: 64 * 1024)
     private var resources: [(head: [UInt8], reference: ServiceResourceReference)?] = []
-    private let processor: BatchSpanProcessor
+    private let queue: EncodedQueue
     private let scope = OTLPScope.message
 
     /// What the buffer keeps between batches.
     private static let keptBytes = 1024 * 1024
 
-    /// - Parameter processor: whose batches are encoded.
-    package init(_ processor: BatchSpanProcessor) { self.processor = processor }
+    /// - Parameter queue: whose batches are encoded.
+    package init(_ queue: EncodedQueue) { self.queue = queue }
 
     /// Calls `body` with the request of a batch; the bytes must not escape.
-    package func withRequest<R>(_ batch: SpanBatch, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    package func withRequest<R>(_ batch: EncodedBatch, _ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         buffer.removeAll()
         buffer.shrink(to: Self.keptBytes)
         buffer.reserve(batch.byteCount + Self.keptBytes / 64)
@@ -23,23 +24,23 @@ package final class OTLPTraceEncoder {
         return try buffer.withBytes(body)
     }
 
-    /// The bytes of every resource's spans, in the order in which the resources came.
-    private static func sizes(_ batch: SpanBatch) -> [(resource: UInt32, byteCount: Int)] {
+    /// The bytes of every resource's items, in the order in which the resources came.
+    private static func sizes(_ batch: EncodedBatch) -> [(resource: UInt32, byteCount: Int)] {
         var sizes: [(resource: UInt32, byteCount: Int)] = []
         for chunk in batch.chunks {
-            chunk.forEach { resource, span in
+            chunk.forEach { resource, item in
                 if let index = sizes.firstIndex(where: { $0.resource == resource }) {
-                    sizes[index].byteCount += span.count
+                    sizes[index].byteCount += item.count
                 } else {
-                    sizes.append((resource, span.count))
+                    sizes.append((resource, item.count))
                 }
             }
         }
         return sizes
     }
 
-    /// Field 1: `ResourceSpans` with one `ScopeSpans`.
-    private func append(_ number: UInt32, _ byteCount: Int, _ batch: SpanBatch) {
+    /// Field 1: `ResourceSpans` with one `ScopeSpans`, or their sisters.
+    private func append(_ number: UInt32, _ byteCount: Int, _ batch: EncodedBatch) {
         let head = head(number)
         let scopeLength = scope.count + byteCount
         let length = head.count + 1 + ByteBuffer.varintLength(UInt64(scopeLength)) + scopeLength
@@ -48,9 +49,9 @@ package final class OTLPTraceEncoder {
         buffer.appendMessageHead(2, length: scopeLength)
         buffer.append(scope)
         for chunk in batch.chunks {
-            chunk.forEach { resource, span in
-                if resource == number, let address = span.baseAddress {
-                    buffer.append(address, count: span.count)
+            chunk.forEach { resource, item in
+                if resource == number, let address = item.baseAddress {
+                    buffer.append(address, count: item.count)
                 }
             }
         }
@@ -61,7 +62,7 @@ package final class OTLPTraceEncoder {
         let index = Int(number)
         while resources.count <= index { resources.append(nil) }
         if let known = resources[index] { return known.head }
-        let reference = processor.resource(number)
+        let reference = queue.resource(number)
         let head = OTLPScope.resourceField(reference.value)
         resources[index] = (head, reference)
         return head

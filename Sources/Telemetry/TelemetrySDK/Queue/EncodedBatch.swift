@@ -1,9 +1,9 @@
 internal import Telemetry
 
-/// Encoded spans that go to the collector in one request.
-package struct SpanBatch: Sendable {
-    var chunks: [SpanChunk] = []
-    /// Spans in it.
+/// Encoded spans or log records that go to the collector in one request.
+package struct EncodedBatch: Sendable {
+    var chunks: [EncodedChunk] = []
+    /// Spans or log records in it.
     package internal(set) var count = 0
     /// Their bytes on the wire, without the envelope.
     package internal(set) var byteCount = 0
@@ -11,21 +11,21 @@ package struct SpanBatch: Sendable {
     /// Whether there is nothing to send.
     package var isEmpty: Bool { count == 0 }
 
-    mutating func append(_ chunk: SpanChunk) {
+    mutating func append(_ chunk: EncodedChunk) {
         chunks.append(chunk)
-        count += chunk.spanCount
+        count += chunk.itemCount
         byteCount += chunk.byteCount
     }
 }
 
-/// Encoded spans of one queue, each behind a head of two words: its length and the number of its resource.
+/// Encoded items of one queue, each behind a head of two words: its length and the number of its resource.
 ///
 /// Safety (`@unchecked Sendable`): owned by one at a time, by the queue under its lock until it is drained, by the
 /// exporter after that.
-final class SpanChunk: @unchecked Sendable {
+final class EncodedChunk: @unchecked Sendable {
     private struct Content: ~Copyable {
         var bytes: ByteBuffer
-        var spanCount = 0
+        var itemCount = 0
     }
 
     /// Behind a pointer, because a variable of a class is checked for exclusive access whenever it is touched.
@@ -33,7 +33,7 @@ final class SpanChunk: @unchecked Sendable {
     /// The queue that it came from.
     let queue: Int
 
-    var spanCount: Int { content.pointee.spanCount }
+    var itemCount: Int { content.pointee.itemCount }
     var byteCount: Int { content.pointee.bytes.count }
 
     static let headBytes = 8
@@ -49,14 +49,15 @@ final class SpanChunk: @unchecked Sendable {
         content.deallocate()
     }
 
-    /// Appends a span.
-    /// - Returns: false, without it, when it would take more than `limit` bytes.
-    func append(_ span: Span, resource: UInt32, limit: Int) -> Bool {
+    /// Appends what `encode` writes.
+    /// - Returns: false, without it, when it takes more than `limit` bytes.
+    @inline(__always)
+    func append(resource: UInt32, limit: Int, _ encode: (inout ByteBuffer) -> Void) -> Bool {
         let content = content
         let start = content.pointee.bytes.count
         content.pointee.bytes.reserve(Self.headBytes)
         content.pointee.bytes.count += Self.headBytes
-        span.appendOTLP(to: &content.pointee.bytes)
+        encode(&content.pointee.bytes)
         let length = content.pointee.bytes.count - start - Self.headBytes
         guard length <= limit else {
             content.pointee.bytes.count = start
@@ -65,11 +66,11 @@ final class SpanChunk: @unchecked Sendable {
         let head = UnsafeMutableRawPointer(content.pointee.bytes.base + start)
         head.storeBytes(of: UInt32(truncatingIfNeeded: length), as: UInt32.self)
         head.storeBytes(of: resource, toByteOffset: 4, as: UInt32.self)
-        content.pointee.spanCount &+= 1
+        content.pointee.itemCount &+= 1
         return true
     }
 
-    /// Calls `body` for every span, in the order of their ends.
+    /// Calls `body` for every item, in the order in which they came.
     func forEach(_ body: (_ resource: UInt32, UnsafeBufferPointer<UInt8>) -> Void) {
         var offset = 0
         let base = content.pointee.bytes.base
@@ -83,10 +84,10 @@ final class SpanChunk: @unchecked Sendable {
         }
     }
 
-    /// Forgets the spans, and all storage but `kept` bytes.
+    /// Forgets the items, and all storage but `kept` bytes.
     func removeAll(keeping kept: Int) {
         content.pointee.bytes.removeAll()
         content.pointee.bytes.shrink(to: kept)
-        content.pointee.spanCount = 0
+        content.pointee.itemCount = 0
     }
 }
