@@ -303,14 +303,15 @@ final class FakeCollector: Sendable {
     @Test func shutdownKeepsItsDeadlineWhenTheCollectorHangs() async throws {
         let listener = TestListener()
         let (pipeline, group, output) = pipeline("http://127.0.0.1:\(listener.port)") { configuration in
-            configuration.changeTargets { $0.timeoutMilliseconds = 60_000 }
+            configuration.changeTargets { $0.timeoutMilliseconds = 600_000 }
         }
         await pipeline.start()
         pipeline.telemetry(for: "orders").tracer.startSpan("x").end()
         let clock = TelemetryClock.system
         let start = clock.monotonicNanoseconds()
         await pipeline.shutdown(timeoutSeconds: 1)
-        #expect(clock.monotonicNanoseconds() - start < 20_000_000_000)
+        // Far from the ten minutes that the collector may take, however busy the machine is.
+        #expect(clock.monotonicNanoseconds() - start < 120_000_000_000)
         group.shutdown()
         _ = output
     }
