@@ -1,0 +1,90 @@
+import Models
+import PostgreSQL
+import Testing
+import Values
+
+@testable import Models
+
+/// The small parts that everything rests on.
+@Suite struct ValueTests {
+    @Test(
+        arguments: [
+            ("0", 0, 2), ("-0", 0, 2), ("12.5", 1250, 2), ("1e3", 100_000, 2), ("100E-2", 100, 2), ("0.01", 1, 2),
+            ("-1.10", -110, 2), ("5.0", 5, 0), ("123456789012345678", 123_456_789_012_345_678, 0),
+        ] as [(String, Int64, Int)])
+    func aNumberIsReadExactly(text: String, value: Int64, decimals: Int) {
+        #expect(ExactNumber(text)?.scaled(by: decimals) == value)
+    }
+
+    @Test(arguments: ["", "-", "01", "1.", ".5", "1e", "1e+", "+1", "0x10", "1e99999", " 1", "1 ", "NaN", "--1"])
+    func whatIsNoNumberIsNone(text: String) { #expect(ExactNumber(text) == nil) }
+
+    @Test(arguments: [("0.001", 2), ("1e18", 0), ("1.5", 0), ("1234567890123456789012345678901234567890", 0)])
+    func whatDoesNotFitIsNone(text: String, decimals: Int) {
+        #expect(ExactNumber(text)?.scaled(by: decimals) == nil)
+    }
+
+    @Test func anIDReadsAnyCaseAndWritesLowerCase() throws {
+        let id = try #require(ID("0123ABCD-4567-89eF-8abc-DEF012345678"))
+        #expect(id.description == "0123abcd-4567-89ef-8abc-def012345678")
+        #expect(ID(id.description) == id)
+        #expect(ID("0123abcd-4567-89ef-8abcd-ef012345678") == nil)
+        #expect(ID("0123abcd456789ef8abcdef012345678") == nil)
+        let made = ID.make().description
+        #expect(made.utf8.count == 36 && Array(made)[14] == "4" && "89ab".contains(Array(made)[19]))
+    }
+
+    @Test(arguments: [
+        #"{"#, #"{"a""#, #"{"a":"#, #"{"a":1"#, #"{"a":1,"#, "[", "[1", "[1,", #""abc"#, "tru", "", "}", #"{"a" 1}"#,
+        #"{1:2}"#,
+        "nul", #""\"#,
+    ])
+    func brokenJSONIsAnErrorAndNoMore(text: String) {
+        let bytes = Array(text.utf8)
+        #expect(throws: JSONNode.Malformed.self) {
+            let node = try JSONNode(whole: bytes)
+            _ = try node.members()
+            _ = try node.elements()
+        }
+    }
+
+    @Test func membersAndElementsAreFoundWhereTheyAre() throws {
+        let node = try JSONNode(
+            whole: Array(#" {"a": [1, {"b":"]}"}], "\u0062\n":"\ud83d\ude42 \\ \"", "c":{} , "d":null} "#.utf8))
+        let members = try node.members()
+        #expect(members.map(\.name) == ["a", "b\n", "c", "d"])
+        #expect(try members[0].value.elements().map(\.text) == ["1", #"{"b":"]}"}"#])
+        #expect(members[1].value.string == "🙂 \\ \"")
+        #expect(try members[2].value.members().isEmpty)
+        #expect(members[3].value.kind == .null)
+    }
+
+    @Test func aStatementNeverHoldsAValue() throws {
+        var query = ListQuery()
+        query.search = "'; DROP TABLE gadgets; --"
+        query.cursor = 7
+        query.filter("code", .isIn, "a',b\",c\\")
+        query.order(by: "name", descending: true)
+        let list = ListStatement(schema: Gadget.schema, query: query, tenant: .company(nil))
+        let sql = try list.sql(after: [.init("O'Brien")])
+        #expect(!sql.text.contains("DROP") && !sql.text.contains("Brien") && !sql.text.contains("a'"))
+        #expect(!sql.isPrepared)
+    }
+
+    @Test func listsAndSearchOfAHiddenFieldAreRefusedInCodeToo() {
+        var query = ListQuery()
+        query.filter("pin", .eq, "1")
+        let list = ListStatement(schema: Gadget.schema, query: query, tenant: .every)
+        #expect(throws: (any Error).self) { _ = try list.sql() }
+    }
+
+    @Test func theSchemaSaysWhatTheTableIs() {
+        let table = Gadget.schema.createTable
+        for line in [
+            "price numeric(18,2) NOT NULL CHECK (price BETWEEN 0.00 AND 999999999999.99)",
+            "shade text CHECK (shade IN ('red', 'green', 'blue'))", "UNIQUE NULLS NOT DISTINCT (company_id, code)",
+            "FOREIGN KEY (shelf_id) REFERENCES shelves(id) ON DELETE RESTRICT",
+            "CREATE INDEX gadgets_by_lsn ON gadgets (company_id, lsn)", "EXECUTE FUNCTION keep_base_columns()",
+        ] { #expect(table.contains(line)) }
+    }
+}
