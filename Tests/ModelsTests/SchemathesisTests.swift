@@ -35,7 +35,7 @@ struct SchemathesisTests {
 
 private enum Schemathesis {
     static let fewestCases = 2_000
-    private static let maxExamples = 60
+    private static let maxExamples = 25
     private static let program: String = {
         if let path = ProcessInfo.processInfo.environment["VITRINE_SCHEMATHESIS"] { return path }
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -59,13 +59,10 @@ private enum Schemathesis {
         return (result.status, result.output)
     }
 
-    /// The number of cases that the summary tells of.
+    /// The number of cases that the summary tells of: `6492 generated, …`.
     static func cases(in output: String) -> Int? {
-        for line in output.split(separator: "\n") where line.contains("generated") {
-            let words = line.split(separator: " ")
-            if let index = words.firstIndex(of: "generated"), index > 0, let number = Int(words[words.startIndex]) {
-                return number
-            }
+        for line in output.split(separator: "\n") where line.contains(" generated,") {
+            if let number = line.split(separator: " ").first.flatMap({ Int($0) }) { return number }
         }
         return nil
     }

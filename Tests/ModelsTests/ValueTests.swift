@@ -88,3 +88,18 @@ import Values
         ] { #expect(table.contains(line)) }
     }
 }
+
+@Suite struct EntityTagTests {
+    @Test(arguments: [
+        ("*", true, true), ("\"a\"", true, true), ("\"b\", \"a\"", true, true), ("W/\"a\"", false, true),
+        ("\"b\"", false, false), (" \"x,a\" ,\"a\" ", true, true), ("\"\"", false, false),
+    ])
+    func tagsAreCompared(header: String, strongly: Bool, weakly: Bool) throws {
+        let tags = try #require(EntityTags(header))
+        #expect(tags.contains(strongly: "\"a\"") == strongly)
+        #expect(tags.contains(weakly: "\"a\"") == weakly)
+    }
+
+    @Test(arguments: ["", "a", "\"a", "\"a\",", ",\"a\"", "\"a\" \"b\"", "w/\"a\"", "**", "\"a b\"", "\"é\""])
+    func malformedOnesAreRefused(header: String) { #expect(EntityTags(header) == nil) }
+}

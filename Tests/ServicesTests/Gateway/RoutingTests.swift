@@ -17,6 +17,9 @@ import Testing
         ("/api/v1/payments/1", "payments", "/api/v1/payments/{path}"),
         ("/api/v1/audit?subject=1", "notifications", "/api/v1/audit/{path}"),
         ("/api/v1/deliveries", "notifications", "/api/v1/deliveries/{path}"),
+        ("/api/v1/suppliers?limit=1", "purchase", "/api/v1/suppliers/{path}"),
+        ("/api/v1/purchase-orders/7/order", "purchase", "/api/v1/purchase-orders/{path}"),
+        ("/api/v1/purchase-order-lines", "purchase", "/api/v1/purchase-order-lines/{path}"),
     ])
     func theLongestPrefixWins(_ target: String, _ service: String, _ template: String) throws {
         let entry = try #require(RoutingTable.platform.entry(for: target))

@@ -53,9 +53,10 @@ struct ResourceRoutes<M: Model>: Sendable {
 
     @Sendable private func show(_ request: Request) async throws -> HTTPResponse {
         let (id, caller) = try Self.target(request)
+        let known = try EntityTags(request, "If-None-Match")
         guard let model = try await manager.find(id, caller, in: nil) else { throw M.schema.notFound }
         let tag = M.schema.entityTag(model)
-        if let known = request.header("if-none-match"), EntityTags(known).contains(weakly: tag) {
+        if let known, known.contains(weakly: tag) {
             var response = HTTPResponse(status: .notModified)
             response.headers.add("etag", tag)
             return response
@@ -91,17 +92,20 @@ struct ResourceRoutes<M: Model>: Sendable {
     private func change(_ request: Request, _ mode: ModelInput<M>.Mode) async throws -> HTTPResponse {
         let (id, caller) = try Self.target(request)
         let input = try ModelInput<M>(try await request.jsonText(), mode: mode)
-        let condition = request.header("if-match")
+        // A body that would be refused anyway is, before any condition is looked at (RFC 9110, section 13.2.1).
+        var draft = M()
+        try input.apply(to: &draft)
+        let condition = try EntityTags(request, "If-Match")
         return try await update(id, caller, condition) { model, _ in try input.apply(to: &model) }
     }
 
     private func perform(_ action: Resource<M>.Action, _ request: Request) async throws -> HTTPResponse {
         let (id, caller) = try Self.target(request)
-        return try await update(id, caller, request.header("if-match"), action.body)
+        return try await update(id, caller, try EntityTags(request, "If-Match"), action.body)
     }
 
     private func update(
-        _ id: ID, _ caller: Caller, _ condition: String?,
+        _ id: ID, _ caller: Caller, _ condition: EntityTags?,
         _ change: @escaping @Sendable (inout M, HookContext) async throws -> Void
     ) async throws -> HTTPResponse {
         let stored = try await database.transaction { [manager] transaction in
@@ -115,7 +119,7 @@ struct ResourceRoutes<M: Model>: Sendable {
 
     @Sendable private func delete(_ request: Request) async throws -> HTTPResponse {
         let (id, caller) = try Self.target(request)
-        let condition = request.header("if-match")
+        let condition = try EntityTags(request, "If-Match")
         try await database.transaction { [manager] transaction in
             try await manager.delete(id, caller, in: transaction) { try Self.check($0, condition) }
         }
@@ -148,33 +152,9 @@ struct ResourceRoutes<M: Model>: Sendable {
     }
 
     /// RFC 9110, section 13.1.1.
-    private static func check(_ model: M, _ condition: String?) throws {
-        guard let condition, !EntityTags(condition).contains(strongly: M.schema.entityTag(model)) else { return }
+    private static func check(_ model: M, _ condition: EntityTags?) throws {
+        guard let condition, !condition.contains(strongly: M.schema.entityTag(model)) else { return }
         throw HTTPError(
             HTTPStatus(412), "precondition_failed", "The \(M.schema.name) has changed since: read it again")
-    }
-}
-
-/// The value of `If-Match` or `If-None-Match` (RFC 9110, section 13.1).
-struct EntityTags {
-    private let text: String
-
-    init(_ text: String) { self.text = text }
-
-    private var tags: [Substring] {
-        text.split(separator: ",").map { tag in
-            var tag = tag
-            while tag.first == " " || tag.first == "\t" { tag.removeFirst() }
-            while tag.last == " " || tag.last == "\t" { tag.removeLast() }
-            return tag
-        }
-    }
-
-    /// Whether a tag is among them, `*` being all; weak ones never are.
-    func contains(strongly tag: String) -> Bool { tags.contains { $0 == "*" || $0 == tag } }
-
-    /// Whether a tag is among them, weak ones too.
-    func contains(weakly tag: String) -> Bool {
-        tags.contains { $0 == "*" || $0 == tag || ($0.hasPrefix("W/") && $0.dropFirst(2) == tag) }
     }
 }

@@ -19,6 +19,8 @@ package struct APIOperation: Sendable {
     package var answers: [(status: Int, about: String, schema: JSONTree?)]
     /// Statuses of refusals.
     package var refusals: [Int]
+    /// Operations that take the `id` of the first answer's row.
+    package var links: [String] = []
 
     package init(
         _ method: String, _ path: String, id: String, tag: String, summary: String, access: Access,
@@ -90,9 +92,16 @@ struct APIDocument: Sendable {
 
     private static func responses(_ operation: APIOperation) -> JSONTree {
         var members: [JSONTree.Member] = []
-        for (status, about, schema) in operation.answers {
+        for (index, (status, about, schema)) in operation.answers.enumerated() {
             var response: JSONTree = ["description": .string(about)]
             if let schema { response = response.adding(["content": ["application/json": ["schema": schema]]]) }
+            if index == 0, !operation.links.isEmpty {
+                let links = operation.links.map { id in
+                    JSONTree.Member(
+                        name: id, value: ["operationId": .string(id), "parameters": ["id": "$response.body#/id"]])
+                }
+                response = response.adding(["links": .object(links)])
+            }
             members.append(.init(name: "\(status)", value: response))
         }
         let refusal: JSONTree = ["content": ["application/problem+json": ["schema": reference("Problem")]]]
@@ -124,7 +133,7 @@ struct APIDocument: Sendable {
 
     /// RFC 9457.
     private static let problem: JSONTree = [
-        "type": "object", "required": ["type", "title", "status", "detail", "code"],
+        "type": "object", "required": ["title", "status", "code"],
         "properties": [
             "type": ["type": "string"], "title": ["type": "string"], "status": ["type": "integer"],
             "detail": ["type": "string"], "code": ["type": "string"], "trace_id": ["type": "string"],

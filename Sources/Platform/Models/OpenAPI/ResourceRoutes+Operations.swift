@@ -13,7 +13,12 @@ extension ResourceRoutes {
             result.append(changeOperation("patch", "Patch", "Changes some fields of", access))
         }
         if let access = permissions.delete { result.append(deleteOperation(access)) }
-        return result + resource.actions.map(actionOperation)
+        result += resource.actions.map(actionOperation)
+        let rows = result.filter { $0.path != resource.path }.map(\.id)
+        for index in result.indices where result[index].method == "post" && result[index].path == resource.path {
+            result[index].links = rows
+        }
+        return result
     }
 
     private var schema: Schema<M> { M.schema }
@@ -21,7 +26,7 @@ extension ResourceRoutes {
     private var row: JSONTree { APIDocument.reference(schema.name) }
     private var condition: JSONTree {
         Schema<M>.parameter(
-            "If-Match", ["type": "string", "pattern": #"^(\*|"[!#-~]+")$"#],
+            "If-Match", EntityTags.documentSchema,
             about: "The `ETag` that the row must have.",
             in: "header")
     }
@@ -64,7 +69,7 @@ extension ResourceRoutes {
         operation.parameters = [
             Schema<M>.idParameter,
             Schema<M>.parameter(
-                "If-None-Match", ["type": "string", "pattern": #"^"[!#-~]+"$"#], about: "The `ETag` that you have.",
+                "If-None-Match", EntityTags.documentSchema, about: "The `ETag` that you have.",
                 in: "header"), Schema<M>.companyParameter,
         ]
         return operation
@@ -95,5 +100,11 @@ extension ResourceRoutes {
             [(200, "the row as it is now", row)], [404, 409, 412, 422])
         operation.parameters = [Schema<M>.idParameter, condition, Schema<M>.companyParameter]
         return operation
+    }
+}
+
+extension EntityTags {
+    fileprivate static var documentSchema: JSONTree {
+        ["type": "string", "pattern": #"^([*]|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#]
     }
 }

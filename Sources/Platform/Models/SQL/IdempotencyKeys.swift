@@ -22,12 +22,12 @@ struct IdempotencyKeys: Sendable {
         let fingerprint: String
     }
 
-    /// - Throws: `HTTPError` 422 for a key that is empty, too long or not printable ASCII.
+    /// - Throws: `HTTPError` 422 for a key that is empty, too long or not visible ASCII.
     static func use(_ key: String?, _ caller: Caller, _ route: String, _ body: [UInt8]) throws -> Use? {
         guard let key else { return nil }
-        guard (1...maxBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+        guard (1...maxBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw HTTPError.invalid(
-                ["header", "Idempotency-Key"], "1 to \(maxBytes) printable characters of ASCII", type: "string_pattern")
+                ["header", "Idempotency-Key"], "1 to \(maxBytes) characters of ASCII without spaces", type: "string_pattern")
         }
         let company = if case .company(let id?) = caller.tenant { id.description } else { "-" }
         return Use(

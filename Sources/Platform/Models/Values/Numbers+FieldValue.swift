@@ -60,6 +60,7 @@ extension Int: FieldValue {
 
     package static func read(filter text: String) throws(FieldProblem) -> PostgreSQLParameter {
         guard let number = ExactNumber(text)?.scaled(by: 0) else { throw notANumber }
+        try Int(number).check(openRule)
         return PostgreSQLParameter(number.description)
     }
 
