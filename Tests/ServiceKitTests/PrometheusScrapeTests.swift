@@ -14,7 +14,6 @@ import Testing
     private static let visits = Counter("visits_total", help: "Visits \\ \"of\"\n pages.", labels: ["page"])
 
     private struct Reply<Item: Decodable>: Decodable {
-        let status: String
         let data: [Item]
     }
     private struct Exemplars: Decodable {
@@ -55,8 +54,23 @@ import Testing
             return try JSONDecoder().decode(type, from: Data(bytes))
         }
 
+        /// Its port is open before its API answers.
+        func isReady() async throws -> Bool {
+            let response = try await client.send(HTTPRequest(method: .get, target: "/-/ready"), to: url)
+            _ = try await response.body.collect(upTo: 64 * 1024)
+            return response.status == .ok
+        }
+
         func query(_ text: String) async throws -> [Vector.Sample] {
             try await get(Vector.self, "/api/v1/query", ["query": text]).data.result
+        }
+
+        func exemplars(of route: String) async throws -> [Exemplars] {
+            let query = #"http_request_duration_seconds_bucket{route="\#(route)"}"#
+            return try await get(
+                Reply<Exemplars>.self, "/api/v1/query_exemplars",
+                ["query": query, "start": "0", "end": "\(TestService.now + 60)"]
+            ).data
         }
 
         private static func escaped(_ text: String) -> String {
@@ -87,24 +101,23 @@ import Testing
             defer { prometheus.stop() }
             let api = API(url: prometheus.url, client: service.client)
 
-            #expect(try await eventually(seconds: 20) { try await api.query("up").first?.value.number == 1 })
-            // The trace, found by the exemplar of its request's bucket.
-            let found = try await api.get(
-                Reply<Exemplars>.self, "/api/v1/query_exemplars",
-                [
-                    "query": #"http_request_duration_seconds_bucket{route="/hello"}"#, "start": "0",
-                    "end": "\(TestService.now + 60)",
-                ])
-            #expect(found.status == "success")
-            let exemplars = found.data.flatMap(\.exemplars)
-            #expect(exemplars.map { $0.labels["trace_id"] } == [span.context.traceID.description])
-            #expect(exemplars.map { $0.labels["span_id"] } == [span.context.spanID.description])
-            #expect(found.data.first?.seriesLabels["route"] == "/hello")
-
+            #expect(try await eventually(seconds: 30) { try await api.isReady() })
+            #expect(try await eventually(seconds: 30) { try await api.query("up").first?.value.number == 1 })
+            // What one scrape brought is not visible all at once.
+            #expect(try await eventually { try await !api.query("visits_total").isEmpty })
             let visits = try await api.query("visits_total")
             #expect(visits.map { $0.metric["page"] } == [Self.hostile])
             #expect(visits.map(\.value.number) == [7])
             #expect(try await api.query("evil_total").isEmpty)
+
+            // The trace, found by the exemplar of its request's bucket.
+            #expect(try await eventually { try await !api.exemplars(of: "/hello").isEmpty })
+            let found = try await api.exemplars(of: "/hello")
+            let exemplars = found.flatMap(\.exemplars)
+            #expect(exemplars.map { $0.labels["trace_id"] } == [span.context.traceID.description])
+            #expect(exemplars.map { $0.labels["span_id"] } == [span.context.spanID.description])
+            #expect(found.first?.seriesLabels["route"] == "/hello")
+
             // As many samples as the service says that it has shown: none was dropped, none was there twice.
             #expect(
                 try await eventually {

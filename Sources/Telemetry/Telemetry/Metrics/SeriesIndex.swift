@@ -160,9 +160,7 @@ final class SeriesIndex: @unchecked Sendable {
         let values = values.indices.map { values[$0] }
         let series: (any Series)? = state.withLock { state in
             // Another thread may have been first.
-            if let known = state.entries.first(where: { $0.hash == hash && $0.values == values }) {
-                return known.series
-            }
+            if let known = lookUp(values.span, hash) { return known }
             guard state.entries.count < MetricRegistry.maxSeriesPerMetric else { return nil }
             let entry = Entry(hash: hash, values: values, series: make(text))
             state.entries.append(entry)
