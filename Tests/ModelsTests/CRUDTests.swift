@@ -84,6 +84,39 @@ import Testing
         }
     }
 
+    @Test func aBodyOfTooManyFieldsIsRefusedAtOnce() async throws {
+        try await Deployment.run([Samples.service]) { shop in
+            let fields = (0..<60_000).map { #""f\#($0)":\#($0)"# }.joined(separator: ",")
+            let reply = try await shop.send(.post, "/api/v1/shelves", json: "{\(fields)}")
+            #expect(reply.status == 422)
+            #expect(reply.bytes.count < 1_000)
+        }
+    }
+
+    @Test func thePageAndTheDocumentAreServedFromHereAlone() async throws {
+        try await Deployment.run([Samples.service]) { shop in
+            let page = try await shop.get("/docs", as: nil)
+            #expect(page.status == 200)
+            #expect(page.headers["content-type"] == "text/html; charset=utf-8")
+            #expect(page.headers["content-security-policy"]?.hasPrefix("default-src 'none'") == true)
+            for asset in ["/docs/page.js", "/docs/page.css", "/openapi.json"] {
+                #expect(page.text.contains(asset))
+                let reply = try await shop.get(asset, as: nil)
+                #expect(reply.status == 200)
+                #expect(!reply.text.contains("http://") && !reply.text.contains("https://"))
+            }
+            let document = try await shop.get("/openapi.json", as: nil)
+            for word in [
+                #""openapi":"3.1.0""#, #""/api/v1/gadgets/{id}""#, "GadgetCreate", "price__gte", "If-Match",
+                #""/api/v1/gadgets/{id}/check""#,
+            ] { #expect(document.text.contains(word)) }
+            // What is hidden or personal is no filter.
+            for name in [#""name":"pin""#, #""name":"contact""#, "contact__like"] {
+                #expect(!document.text.contains(name))
+            }
+        }
+    }
+
     @Test func aChangeOnAnOldVersionIsRefused() async throws {
         try await Deployment.run([Samples.service]) { shop in
             let created = try await shop.send(.post, "/api/v1/shelves", json: #"{"label":"A"}"#)

@@ -28,8 +28,7 @@ import Values
     ) async throws {
         let managers = Mutex<(Manager<Gadget>, Manager<Shelf>)?>(nil)
         let desk = ServiceDefinition(
-            name: "desk", summary: "asks the workshop", port: 0, database: "desk_db",
-            telemetry: Models.declarations
+            name: "desk", summary: "asks the workshop", port: 0, telemetry: Models.declarations
         ) { app in
             let models = Models(app)
             let gadgets = models.remote(Gadget.self, service: "workshop", path: "/api/v1/gadgets")

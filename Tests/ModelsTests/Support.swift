@@ -30,6 +30,7 @@ struct Deployment {
         settings["DATABASE_POOL_SIZE"] = "4"
         for service in services {
             settings[service.name.uppercased() + "_PORT"] = "0"
+            guard service.database != nil else { continue }
             settings[service.name.uppercased() + "_DATABASE_URL"] = try await TestServers.postgresDatabase()
         }
         settings.merge(values) { $1 }

@@ -28,9 +28,12 @@ package final class Models: Sendable {
     /// During `build` only.
     package init(_ application: Application) {
         self.application = application
-        let database = application.database
-        application.every(milliseconds: 3_600_000, "forget idempotency keys") {
-            try await IdempotencyKeys.forgetOld(database)
+        // A service may have models of others only, and no database.
+        if application.definition.database != nil {
+            let database = application.database
+            application.every(milliseconds: 3_600_000, "forget idempotency keys") {
+                try await IdempotencyKeys.forgetOld(database)
+            }
         }
         application.routes("/openapi.json") { routes in
             routes.get("", .open) { [self] _ in .json(bytes: documentText()) }

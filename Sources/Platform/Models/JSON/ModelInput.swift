@@ -16,6 +16,7 @@ struct ModelInput<M: Model> {
     let mode: Mode
     private let members: [(name: String, value: JSONNode)]
 
+    private static var maxMembers: Int { 256 }
     /// Most problems that one answer tells of.
     private static var maxProblems: Int { 20 }
 
@@ -23,6 +24,10 @@ struct ModelInput<M: Model> {
     init(_ bytes: [UInt8], mode: Mode) throws {
         guard let node = try? JSONNode(whole: bytes), node.kind == .object, let members = try? node.members() else {
             throw HTTPError.invalid(["body"], "Input should be a valid object", type: "dict_type")
+        }
+        // No model has so many fields; looking each of a hundred thousand up would cost more than they are worth.
+        guard members.count <= Self.maxMembers else {
+            throw HTTPError.invalid(["body"], "at most \(Self.maxMembers) fields", type: "too_long")
         }
         self.mode = mode
         self.members = members
