@@ -214,7 +214,10 @@ let package = Package(
             ] + services.map { .init(stringLiteral: $0) } + allContracts),
         tests(
             "IntegrationTests",
-            ["EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry"]),
+            [
+                "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry",
+                "TelemetryTesting", "ServiceKit", "Wiring", "Observability",
+            ]),
         tests("LocalStackTests", ["LocalStack"]),
         tests("LoadTests", ["Load"]),
         tests(

@@ -58,11 +58,14 @@ struct LocalPlatform {
         let needsRabbit = settings["RABBITMQ_URL"] == nil
         let rabbitPort = try port(5672, of: "RabbitMQ")
         let managementPort = try port(15672, of: "RabbitMQ's management")
+        let metricsPort = isMonitored ? try port(15692, of: "RabbitMQ's metrics") : nil
         let workers = WorkerPool(threads: 2, name: "launcher")
         defer { workers.shutdown() }
         async let rabbitStarted: RabbitServer? = workers.run {
             needsRabbit
-                ? try RabbitServer(folder: folder + "/rabbitmq", port: rabbitPort, managementPort: managementPort) : nil
+                ? try RabbitServer(
+                    folder: folder + "/rabbitmq", port: rabbitPort, managementPort: managementPort,
+                    metricsPort: metricsPort) : nil
         }
         if settings["DATABASE_URL"] == nil {
             let port = try port(5432, of: "PostgreSQL")
@@ -186,7 +189,10 @@ struct LocalPlatform {
         }
         if PrometheusServer.isInstalled {
             let port = try port(9090, of: "Prometheus")
-            let targets = ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") }
+            let servers: [(String, String)] =
+                (rabbit?.metricsPort).map { [("rabbitmq", "127.0.0.1:\($0)")] } ?? []
+            let targets =
+                ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") } + servers
             let rules = AlertCatalog(services: ServiceTable.all).files.map { ($0.name, $0.text(Links())) }
             let alerts = alertmanager.map { "127.0.0.1:\($0.port)" }
             prometheus = try await terminal.step("Prometheus") {

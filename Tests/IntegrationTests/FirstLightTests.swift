@@ -5,6 +5,7 @@ import HTTPCodec
 import LocalStack
 import Synchronization
 import Testing
+import Wiring
 
 /// One order through the real platform, seen in all three signals by judges that are not ours.
 @Suite(.serialized) struct FirstLightTests {
@@ -163,7 +164,7 @@ import Testing
                 return value == wanted ? true : nil
             }
         }
-        try await query("sum(up)", is: "9")
+        try await query("count(http_requests_in_flight)", is: "\(ServiceTable.all.count)")
         try await query("sum(orders_created_total)", is: "3")
         try await query("sum(checkouts_total)", is: "1")
         try await query("sum(users_registered_total)", is: "2")

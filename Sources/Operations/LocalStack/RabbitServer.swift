@@ -4,13 +4,16 @@ internal import Glibc
 package final class RabbitServer: Sendable {
     package let port: Int
     package let managementPort: Int
+    /// Where Prometheus finds metrics of every queue; nil when nobody asked for them.
+    package let metricsPort: Int?
     package let process: ChildProcess
     package var url: String { "amqp://guest:guest@127.0.0.1:\(port)/" }
     package var managementURL: String { "http://127.0.0.1:\(managementPort)" }
 
     /// Starts the node; about eight seconds.
-    package init(folder: String, port: Int, managementPort: Int) throws {
+    package init(folder: String, port: Int, managementPort: Int, metricsPort: Int? = nil) throws {
         self.port = port
+        self.metricsPort = metricsPort
         self.managementPort = managementPort
         let program = try Server.require(
             "rabbitmq-server", in: ["/usr/lib/rabbitmq/bin"], package: "rabbitmq-server")
@@ -28,8 +31,9 @@ package final class RabbitServer: Sendable {
             vm_memory_high_watermark.absolute = 512MiB
             disk_free_limit.absolute = 200MB
 
-            """)
-        try Files.write(folder + "/enabled_plugins", "[rabbitmq_management].\n")
+            """ + Self.metricsConfiguration(metricsPort))
+        let plugins = metricsPort == nil ? "rabbitmq_management" : "rabbitmq_management,rabbitmq_prometheus"
+        try Files.write(folder + "/enabled_plugins", "[\(plugins)].\n")
         // The node keeps its name for ever (its database carries it); the mapper's port belongs to the folder.
         let name = "vitrine-\(Self.identity(of: folder))@localhost"
         let environment = [
@@ -53,6 +57,16 @@ package final class RabbitServer: Sendable {
         try Server.wait(for: process, timeoutMilliseconds: 60_000) {
             Ports.accepts(port) && Ports.accepts(managementPort)
         }
+    }
+
+    private static func metricsConfiguration(_ port: Int?) -> String {
+        guard let port else { return "" }
+        return """
+            prometheus.tcp.ip = 127.0.0.1
+            prometheus.tcp.port = \(port)
+            prometheus.return_per_object_metrics = true
+
+            """
     }
 
     /// Ends the node; durable queues and persistent messages stay.

@@ -10,7 +10,7 @@ final class MetricExporter: Sendable {
     typealias Services = @Sendable () -> [(resource: ServiceResource, metrics: MetricRegistry)]
 
     static let duration = Histogram(
-        "otel_sdk_metric_reader_collection_duration_seconds", unit: .seconds,
+        "telemetry_metric_collection_duration_seconds", unit: .seconds,
         help: "Reading and encoding every series for the collectors.")
 
     private let senders: OTLPSenders

@@ -37,7 +37,8 @@ struct OverviewDashboard {
                     thresholds: (Double(services.count), Double(services.count) - 0.5), alert: "ServiceDown"),
                 .stat("requests", .perSecond, all),
                 .stat(
-                    "failing", .share, failing.sum(by: []) / all, thresholds: (0.01, 0.05), alert: "HighErrorRate"),
+                    "failing", .share, failing.sum(by: []).share(of: all), thresholds: (0.01, 0.05),
+                    alert: "HighErrorRate"),
                 .stat(
                     "95th percentile", .seconds, durations.rate(.panel).sum(by: "le").quantile(0.95),
                     thresholds: (0.5, 1), alert: "HighLatencyP95"),
@@ -59,7 +60,7 @@ struct OverviewDashboard {
                 .stacked("requests by service", .perSecond, [.init(requests.rate(.panel).sum(by: "job"), "{{job}}")]),
                 .lines(
                     "share that fails", .share,
-                    [.init(failing.sum(by: "job") / requests.rate(.panel).sum(by: "job"), "{{job}}")],
+                    [.init(failing.sum(by: "job").share(of: requests.rate(.panel).sum(by: "job")), "{{job}}")],
                     thresholds: (0.01, 0.05), alert: "HighErrorRate"),
                 .lines(
                     "95th percentile", .seconds,

@@ -43,7 +43,7 @@ struct ServiceDashboard {
                 .stat(
                     "up", .upDown, mine(ExternalMetrics.up).now.min(by: []), thresholds: (1, 0.5), alert: "ServiceDown"),
                 .stat("requests", .perSecond, rate),
-                .stat("failing", .share, failing / rate, thresholds: (0.01, 0.05), alert: "HighErrorRate"),
+                .stat("failing", .share, failing.share(of: rate), thresholds: (0.01, 0.05), alert: "HighErrorRate"),
                 .stat(
                     "95th percentile", .seconds, durations.rate(.panel).sum(by: "le").quantile(0.95),
                     thresholds: (0.5, 1), alert: "HighLatencyP95"),
@@ -67,7 +67,8 @@ struct ServiceDashboard {
                     "share that fails", .share,
                     [
                         .init(
-                            requests.where("status", .serverError).rate(.panel).sum(by: "method", "route") / byRoute,
+                            requests.where("status", .serverError).rate(.panel).sum(by: "method", "route")
+                                .share(of: byRoute),
                             "{{method}} {{route}}")
                     ], width: 12, thresholds: (0.01, 0.05), alert: "HighErrorRate"),
                 .lines(

@@ -33,7 +33,7 @@ struct PostgreSQLDashboard {
                     [
                         .init(
                             queries.where("outcome", .equals("error")).rate(.panel).sum(by: "job")
-                                / queries.rate(.panel).sum(by: "job"), "{{job}}")
+                                .share(of: queries.rate(.panel).sum(by: "job")), "{{job}}")
                     ], thresholds: (0.01, 0.05), alert: "DatabaseErrors"),
                 .lines(
                     "pools in use", .share,

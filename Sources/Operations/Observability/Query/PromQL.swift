@@ -68,11 +68,8 @@ package struct PromQL: Sendable {
             metrics: metrics, problems: problems + (labels.contains("le") ? [] : ["\(text) has lost its buckets"]))
     }
 
-    /// Nothing below this.
-    package func atLeast(_ bound: Double) -> PromQL {
-        PromQL(
-            "clamp_min(\(text), \(Document.text(of: bound)))", labels: labels, metrics: metrics, problems: problems)
-    }
+    /// The share of these in all: zero, not nothing, where there is none of these yet.
+    package func share(of all: PromQL) -> PromQL { or(all * 0) / all }
 
     /// The same expression with something wrong about it.
     func noting(_ problem: String) -> PromQL {

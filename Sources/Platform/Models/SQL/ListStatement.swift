@@ -27,18 +27,12 @@ struct ListStatement<M: Model> {
         appendSearch(to: &statement)
         if let cursor = query.cursor { append(cursor, last, to: &statement) }
         statement.append(" ORDER BY ")
-        // A company's rows lie together in every index. The planner knows that of `company_id = $1`, but not of
-        // `company_id IS NULL`: it must be told that the order begins there.
-        if tenant == .company(nil) { statement.append("company_id \(isBackwards ? "DESC" : "ASC"), ") }
         for order in query.order { statement.append("\(order.column) \(order.isDescending ? "DESC" : "ASC"), ") }
         statement.append("lsn \(query.isDescending ? "DESC" : "ASC") LIMIT ")
         statement.bind((query.limit + 1).parameter, as: "bigint")
         let isPlain = query.filters.isEmpty && query.order.isEmpty && query.search == nil
         return statement.sql(isPrepared: isPlain)
     }
-
-    /// Which way an index is read.
-    private var isBackwards: Bool { query.order.first?.isDescending ?? query.isDescending }
 
     // MARK: Filters
 
@@ -98,9 +92,6 @@ struct ListStatement<M: Model> {
     /// Everything behind the cursor's row: behind it in the first column, or level there and behind it in the second,
     /// and so on to the `lsn`, which no two rows share.
     private func append(_ cursor: Int, _ last: [PostgreSQLParameter], to statement: inout ScopedStatement) {
-        if isUniform { return appendRowComparison(cursor, last, to: &statement) }
-        // Nothing before the cursor's value in the first column: an index is entered there.
-        if let order = query.order.first, let value = last.first { appendBound(order, value, to: &statement) }
         statement.append(" AND (")
         for depth in 0...query.order.count {
             if depth > 0 { statement.append(" OR ") }
@@ -117,27 +108,6 @@ struct ListStatement<M: Model> {
             }
             statement.append(")")
         }
-        statement.append(")")
-    }
-
-    /// Whether all columns go one way and none is ever empty: then rows compare as PostgreSQL compares rows, and an
-    /// index is entered exactly behind the cursor's.
-    private var isUniform: Bool {
-        query.order.allSatisfy { order in
-            order.isDescending == query.isDescending && schema.column(order.column)?.isOptional == false
-        }
-    }
-
-    private func appendRowComparison(
-        _ cursor: Int, _ last: [PostgreSQLParameter], to statement: inout ScopedStatement
-    ) {
-        let names = query.order.map(\.column) + ["lsn"]
-        statement.append(" AND (\(names.joined(separator: ", "))) \(query.isDescending ? "<" : ">") (")
-        for (order, value) in zip(query.order, last) {
-            statement.bind(value, as: type(of: order))
-            statement.append(", ")
-        }
-        statement.bind(cursor.parameter, as: "bigint")
         statement.append(")")
     }
 
@@ -160,21 +130,6 @@ struct ListStatement<M: Model> {
         statement.append(order.isDescending ? "\(order.column) < " : "(\(order.column) > ")
         statement.bind(value, as: type(of: order))
         if !order.isDescending { statement.append(isOptional ? " OR \(order.column) IS NULL)" : ")") }
-    }
-
-    /// What the first column of every row to come obeys.
-    private func appendBound(
-        _ order: ListQuery.Order, _ value: PostgreSQLParameter, to statement: inout ScopedStatement
-    ) {
-        let isOptional = schema.column(order.column)?.isOptional ?? false
-        if value.text == nil {
-            if !order.isDescending { statement.append(" AND \(order.column) IS NULL") }
-            return
-        }
-        // Ascending, empty values come last: no bound that an index could use keeps them.
-        if isOptional && !order.isDescending { return }
-        statement.append(" AND \(order.column) \(order.isDescending ? "<=" : ">=") ")
-        statement.bind(value, as: type(of: order))
     }
 
     private func type(of order: ListQuery.Order) -> String { schema.column(order.column)?.sqlType ?? "text" }
