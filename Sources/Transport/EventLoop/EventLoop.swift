@@ -23,6 +23,9 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var thread: pthread_t = 0
 
     private var ready: [UnownedJob] = []
+    /// The other half of `ready`, for the jobs that are being run: what they enqueue comes after them.
+    private var running: [UnownedJob] = []
+    private var isRunningJobs = false
     private var soon: [@Sendable () -> Void] = []
     private var isIdleRunning = false
     /// Most jobs that a turn had, since `takeDeepestQueue`.
@@ -33,7 +36,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     private var takenWork: [@Sendable () -> Void] = []
     private var isClosedCleanly = false
 
-    /// Jobs that one turn of the loop runs before sockets get their turn again.
+    /// Jobs after which sockets get their turn again, when those that are ready have run.
     private static let jobsPerTurn = 4096
     /// Bytes that one read takes at most.
     package static let readBufferBytes = 64 * 1024
@@ -198,21 +201,7 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
             soon = []
             for item in work { item() }
         }
-        if !ready.isEmpty {
-            let executor = asUnownedTaskExecutor()
-            var next = 0
-            while next < ready.count, next < Self.jobsPerTurn {
-                let job = ready[next]
-                next += 1
-                job.runSynchronously(on: executor)
-            }
-            deepestQueue = max(deepestQueue, ready.count)
-            if next == ready.count {
-                ready.removeAll(keepingCapacity: true)
-            } else {
-                ready.removeSubrange(..<next)
-            }
-        }
+        runReadyJobs()
         // A handle that is always due keeps the poll from sleeping while something is left.
         let isWorkLeft = !ready.isEmpty || !soon.isEmpty
         if isWorkLeft != isIdleRunning {
@@ -226,6 +215,26 @@ package final class EventLoop: TaskExecutor, @unchecked Sendable {
     func takeDeepestQueue() -> Int {
         defer { deepestQueue = 0 }
         return deepestQueue
+    }
+
+    /// Runs the tasks that can go on. A callback of libuv that has just resumed a task calls this to see how far it
+    /// gets; from within a task it does nothing, because they have their turn anyway. Loop thread only.
+    package func runReadyJobs() {
+        guard !isRunningJobs, !ready.isEmpty else { return }
+        isRunningJobs = true
+        let executor = asUnownedTaskExecutor()
+        var left = Self.jobsPerTurn
+        while !ready.isEmpty, left > 0 {
+            var batch: [UnownedJob] = []
+            swap(&batch, &running)
+            swap(&batch, &ready)
+            for job in batch { job.runSynchronously(on: executor) }
+            left -= batch.count
+            batch.removeAll(keepingCapacity: true)
+            swap(&batch, &running)
+        }
+        deepestQueue = max(deepestQueue, Self.jobsPerTurn - left + ready.count)
+        isRunningJobs = false
     }
 
     // MARK: The end

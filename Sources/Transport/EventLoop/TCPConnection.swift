@@ -23,11 +23,10 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     package var delegate: (any TCPConnectionDelegate)?
 
     private let handle: UnsafeMutablePointer<uv_tcp_t>
-    /// Whether `close` was called or the connection failed: it neither reads nor writes any more.
-    package private(set) var isClosed = false
-    package private(set) var isReading = false
-    /// Bytes that were written and that the socket did not take yet.
-    package private(set) var queuedBytes = 0
+    // Private, so that the compiler knows every access and checks none while it runs.
+    private var closed = false
+    private var reading = false
+    private var queued = 0
     private var closesWhenDrained = false
     private var failure: TCPError?
 
@@ -36,6 +35,12 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     /// Queued bytes at which it may go on.
     package static let lowWaterBytes = 16 * 1024
     private static let keepAliveSeconds: UInt32 = 60
+
+    /// Whether `close` was called or the connection failed: it neither reads nor writes any more.
+    package var isClosed: Bool { closed }
+    package var isReading: Bool { reading }
+    /// Bytes that were written and that the socket did not take yet.
+    package var queuedBytes: Int { queued }
 
     /// A socket that is neither connected nor accepted yet.
     init?(loop: EventLoop) {
@@ -89,7 +94,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     /// Bytes go to the delegate from the next turn on.
     package func startReading() {
         guard !isReading, !isClosed else { return }
-        isReading = true
+        reading = true
         let status = uv_read_start(handle.asStream, onAllocate, onRead)
         // `UV_EALREADY` cannot be: `isReading` says so. Anything else means that the socket is broken.
         if status != 0 { fail(status, "read") }
@@ -98,7 +103,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     /// No bytes come until reading starts again: the peer feels the back-pressure.
     package func stopReading() {
         guard isReading, !isClosed else { return }
-        isReading = false
+        reading = false
         uv_read_stop(handle.asStream)
     }
 
@@ -107,7 +112,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
             delegate?.connection(
                 self, received: UnsafeRawBufferPointer(start: loop.readBuffer.baseAddress, count: count))
         } else if count == Int(UV_EOF.rawValue) {
-            isReading = false
+            reading = false
             delegate?.connectionReachedEnd(self)
         } else if count < 0 {
             fail(Int32(truncatingIfNeeded: count), "read")
@@ -196,7 +201,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
         var buffer = uv_buf_t(base: (block + header).assumingMemoryBound(to: CChar.self), len: count)
         let status = uv_write(request, handle.asStream, &buffer, 1, onWritten)
         if status == 0 {
-            queuedBytes += count
+            queued += count
         } else {
             block.deallocate()
             fail(status, "write")
@@ -205,7 +210,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
 
     fileprivate func written(_ count: Int, _ status: Int32) {
         let before = queuedBytes
-        queuedBytes -= count
+        queued -= count
         guard !isClosed else { return }
         if status < 0 { return fail(status, "write") }
         if queuedBytes == 0, closesWhenDrained { return close() }
@@ -232,8 +237,8 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     /// Closes at once; what is queued is lost. The delegate hears of it in this turn of the loop, after this call.
     package override func close() {
         guard !isClosed else { return }
-        isClosed = true
-        isReading = false
+        closed = true
+        reading = false
         uv_close(handle.asHandle, onClose)
     }
 
@@ -243,7 +248,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
         close()
     }
 
-    fileprivate func closed() {
+    fileprivate func ended() {
         let delegate = self.delegate
         self.delegate = nil
         UnsafeMutableRawPointer(handle).deallocate()
@@ -293,5 +298,5 @@ private func onClose(_ handle: UnsafeMutablePointer<uv_handle_t>?) {
     guard let data = handle?.pointee.data else { return }
     // Safety: given for connections only; balances the retain of `init`.
     let owner = Unmanaged<LoopHandle>.fromOpaque(data).takeRetainedValue()
-    unsafeDowncast(owner, to: TCPConnection.self).closed()
+    unsafeDowncast(owner, to: TCPConnection.self).ended()
 }

@@ -3,7 +3,10 @@ package enum HTTPBody: Sendable {
     case empty
     case bytes([UInt8])
     /// - length: the number of bytes when it is known beforehand.
-    case stream(length: Int?, any AsyncSequence<[UInt8], any Error> & Sendable)
+    ///
+    /// Indirect, because a value that may hold any sequence in place is copied through tables of functions, and every
+    /// message with it.
+    indirect case stream(length: Int?, any AsyncSequence<[UInt8], any Error> & Sendable)
 
     /// The whole body in memory.
     /// - Throws: `HTTPBodyTooLarge` past `limit` bytes; whatever the transport throws.

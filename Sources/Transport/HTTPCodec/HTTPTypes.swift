@@ -1,7 +1,7 @@
 /// A request method (RFC 9110, section 9).
 package enum HTTPMethod: Hashable, Sendable {
     case get, head, post, put, delete, patch, options, trace, connect
-    case other(String)
+    indirect case other(String)
 
     package init(_ name: String) {
         switch name {

@@ -13,6 +13,7 @@ extension HTTPServerConnection {
     func checkDeadlines(_ now: UInt64) {
         guard !tcp.isClosed else { return }
         checkWriting(now)
+        releaseIdleWorker(now)
         guard now >= deadline else { return }
         deadline = .max
         switch phase {

@@ -25,7 +25,8 @@ extension HTTPServerConnection {
             if output.count > Self.maxOutputBytes { flush() }
         }
         isProcessing = false
-        flush()
+        // What a handler that runs at once answers to the next request may leave together with this.
+        if request == nil { flush() } else { flushSoon() }
         return tcp.isClosed ? bytes.count : offset
     }
 
@@ -33,7 +34,10 @@ extension HTTPServerConnection {
     private func readHead(_ bytes: UnsafeRawBufferPointer, _ offset: inout Int) -> Bool {
         let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
         do {
-            guard let head = try HTTPHeadParser.request(rest, scanned: &scanned, limits: shard.limits) else {
+            var position = scanned
+            let parsed = try HTTPHeadParser.request(rest, scanned: &position, limits: shard.limits)
+            scanned = position
+            guard let head = parsed else {
                 if deadlineIsIdle {
                     deadlineIsIdle = false
                     setDeadline(seconds: shard.configuration.headTimeoutSeconds)
@@ -76,8 +80,7 @@ extension HTTPServerConnection {
         }
         request = HTTPRequest(
             method: head.method, target: head.target, headers: head.fields, body: body, peerAddress: peerAddress)
-        let task = Task.immediate(executorPreference: shard.loop) { [self] in await respond() }
-        if phase == .responding { self.task = task }
+        handOver()
     }
 
     /// A body that is not in the buffer as a whole, or in chunks.

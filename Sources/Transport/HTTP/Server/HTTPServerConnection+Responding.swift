@@ -3,10 +3,8 @@ internal import HTTPCodec
 
 /// Responses in, bytes out.
 extension HTTPServerConnection {
-    /// Runs the handler and writes what it answers: the task of one request.
-    nonisolated func respond() async {
-        guard let request else { return }
-        self.request = nil
+    /// Runs the handler and writes what it answers.
+    nonisolated func respond(to request: HTTPRequest) async {
         var response: HTTPResponse
         do {
             response = try await shard.handler(request)
@@ -58,10 +56,12 @@ extension HTTPServerConnection {
             keepsAlive = false
         }
         if shard.isDraining || hasEnded || !canDiscardRest { keepsAlive = false }
-        borrowOutput()
+        // A variable of this function, which the compiler knows that nobody else touches meanwhile.
+        var buffer = takeOutput()
         HTTPSerializer.responseHead(
             status: response.status, fields: response.headers, framing: framing, keepsAlive: keepsAlive,
-            date: shard.date, minorVersion: minorVersion, into: &output)
+            date: shard.date, minorVersion: minorVersion, into: &buffer)
+        output = buffer
     }
 
     /// Whether what is left of the request's body is little enough to be read and dropped.
@@ -79,8 +79,9 @@ extension HTTPServerConnection {
             return
         }
         // Large enough to be worth not copying.
-        output.withUnsafeBytes { head in bytes.withUnsafeBytes { tcp.write(head, $0) } }
-        returnOutput()
+        let buffer = takeOutput()
+        buffer.withUnsafeBytes { head in bytes.withUnsafeBytes { tcp.write(head, $0) } }
+        shard.giveBack(consume buffer)
     }
 
     /// Writes the pieces as they come, no faster than the peer reads.
@@ -108,16 +109,18 @@ extension HTTPServerConnection {
         }
         guard left == 0, !tcp.isClosed else { return false }
         if length == nil, minorVersion == 1 {
-            borrowOutput()
-            HTTPSerializer.lastChunk(into: &output)
+            var buffer = takeOutput()
+            HTTPSerializer.lastChunk(into: &buffer)
+            output = buffer
         }
         return true
     }
 
     private func writePiece(_ piece: [UInt8], isChunk: Bool) {
-        borrowOutput()
         if isChunk {
-            piece.withUnsafeBytes { HTTPSerializer.chunk($0, into: &output) }
+            var buffer = takeOutput()
+            piece.withUnsafeBytes { HTTPSerializer.chunk($0, into: &buffer) }
+            output = buffer
         } else {
             write(piece)
         }
@@ -126,25 +129,23 @@ extension HTTPServerConnection {
 
     // MARK: Output
 
-    private func borrowOutput() {
-        if output.capacity == 0 { output = shard.borrowOutput() }
-    }
-
-    private func returnOutput() {
+    /// The buffer with what is not handed to the socket yet; who takes it puts it back.
+    private func takeOutput() -> [UInt8] {
         var buffer: [UInt8] = []
         swap(&buffer, &output)
-        shard.giveBack(buffer)
+        return buffer.capacity == 0 ? shard.borrowOutput() : buffer
     }
 
     /// Hands what is written to the socket.
     func flush() {
         guard !output.isEmpty else { return }
-        output.withUnsafeBytes { tcp.write($0) }
-        returnOutput()
+        let buffer = takeOutput()
+        buffer.withUnsafeBytes { tcp.write($0) }
+        shard.giveBack(consume buffer)
     }
 
     /// The head of a streamed response and its first pieces leave together when they are made in one turn.
-    private func flushSoon() {
+    func flushSoon() {
         guard !isFlushScheduled, !isProcessing else { return }
         isFlushScheduled = true
         shard.loop.execute { [self] in
@@ -156,7 +157,6 @@ extension HTTPServerConnection {
     // MARK: What follows
 
     private func responseEnded() {
-        task = nil
         guard keepsAlive else { return finishLast() }
         if incoming == nil {
             nextRequest()
@@ -166,8 +166,8 @@ extension HTTPServerConnection {
             beginBodyPeriod()
         }
         guard !isProcessing else { return }
-        flush()
         processInput()
+        if request == nil { flush() }
         updateReading()
     }
 

@@ -3,8 +3,8 @@ internal import HTTPCodec
 
 /// One client's connection: requests are read, handled and answered one after the other.
 ///
-/// What is here is the life of the connection; `+Reading` turns bytes into requests, `+Responding` turns responses
-/// into bytes, `+Deadlines` cuts what is too slow.
+/// What is here is the life of the connection; `+Reading` turns bytes into requests, `+Working` has them handled,
+/// `+Responding` turns responses into bytes, `+Deadlines` cuts what is too slow.
 ///
 /// Safety (`@unchecked Sendable`): touched on the loop's thread only.
 final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchecked Sendable {
@@ -18,6 +18,14 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         /// The last response is written: the peer gets time to read it before the connection closes.
         case lingering
         case closed
+    }
+
+    /// The task that handles the requests of the connection.
+    enum Worker {
+        case none
+        case busy
+        /// Waits for the next request.
+        case idle(UnsafeContinuation<Void, Never>)
     }
 
     let tcp: TCPConnection
@@ -50,6 +58,8 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     var incoming: HTTPIncomingBody?
     /// Whether the body was malformed or too slow: what follows on the connection has no meaning.
     var hasBrokenBody = false
+    var worker = Worker.none
+    /// To cancel what it does.
     var task: Task<Void, Never>?
     /// The task that writes a streamed response, while the socket is full.
     var writable: CheckedContinuation<Void, Never>?
@@ -140,8 +150,8 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         incoming?.channel?.fail(HTTPBodyCut.disconnected)
         incoming = nil
         task?.cancel()
-        task = nil
         resumeWriter()
+        releaseWorker()
         shard.closed(self)
     }
 
