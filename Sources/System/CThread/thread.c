@@ -1,7 +1,9 @@
-// Thread-local storage that Swift cannot declare itself: one load from a segment register, no lock.
+// Thread-local storage that Swift cannot declare itself: one load from a segment register, no lock; and calls of Linux
+// that it does not see.
 #define _GNU_SOURCE
 #include "CThread.h"
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -44,6 +46,11 @@ uint32_t vitrine_take_thread_ordinal(void) {
     uint32_t ordinal = reused_ordinals + atomic_fetch_add_explicit(&beyond, 1, memory_order_relaxed);
     vitrine_ordinal_of_thread = ordinal + 1;
     return ordinal;
+}
+
+int vitrine_usable_cores(void) {
+    cpu_set_t cores;
+    return sched_getaffinity(0, sizeof cores, &cores) == 0 ? CPU_COUNT(&cores) : 0;
 }
 
 void vitrine_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }

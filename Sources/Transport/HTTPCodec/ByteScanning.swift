@@ -33,6 +33,15 @@ extension Span where Element == UInt8 {
         return index
     }
 
+    /// Whether every byte may stand in a token (RFC 9110, section 5.6.2).
+    @inline(__always)
+    var isToken: Bool {
+        withUnsafeBufferPointer { bytes in
+            for byte in bytes where !ByteClass.token.contains(byte) { return false }
+            return true
+        }
+    }
+
     /// Whether the bytes from `start` are exactly these; false when there are fewer.
     @inline(__always)
     func matches(_ text: StaticString, at start: Int) -> Bool {

@@ -198,7 +198,7 @@ extension HTTPFields {
         guard !name.isEmpty, name.count <= Self.maxPartBytes, range.count <= Self.maxPartBytes,
             bytes.count < Self.maxBytes, untrimmed.indexOfControl(from: 0, to: untrimmed.count) == untrimmed.count
         else { return false }
-        for index in 0..<name.count where !ByteClass.token.contains(name[index]) { return false }
+        guard name.isToken else { return false }
         if entries.isEmpty {
             if entries.capacity == 0 { entries.reserveCapacity(8) }
             if bytes.capacity == 0 { bytes.reserveCapacity(256) }

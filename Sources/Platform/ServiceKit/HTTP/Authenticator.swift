@@ -28,8 +28,8 @@ struct Authenticator: Sendable {
 
     /// - Parameter acceptsSigned: whether the peer may vouch for somebody: false at the edge of the platform.
     func caller(_ headers: HTTPFields, acceptsSigned: Bool) -> Caller {
-        if acceptsSigned, let caller = headers.withValue(IdentitySigner.header, signer) { return caller }
-        return headers.withValue("authorization", bearer) ?? .nobody
+        if acceptsSigned, let caller = headers.withValue(IdentitySigner.header, { signer($0) }) { return caller }
+        return headers.withValue("authorization", { bearer($0) }) ?? .nobody
     }
 
     private func signer(_ text: UnsafeBufferPointer<UInt8>) -> Caller {

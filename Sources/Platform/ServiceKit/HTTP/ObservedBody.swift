@@ -63,7 +63,6 @@ struct ObservedBody: AsyncSequence, Sendable {
 
         func tell(bytes: Int, errorType: String?) {
             guard !isTold.exchange(true, ordering: .acquiringAndReleasing) else { return }
-            var observation = observation
             observation.responseBytes = bytes
             if let errorType { observation.errorType = errorType }
             TelemetryContext.$current.withValue(observation.context) { observation.finish(instruments, logger) }

@@ -3,7 +3,9 @@ internal import Telemetry
 
 /// A request under way, and what is known of it at its end: told once, it ends the span, counts, measures and writes
 /// the access-log line from the same values.
-struct RequestObservation: Sendable {
+///
+/// Safety (`@unchecked Sendable`): belongs to the task of the request, then to the body that tells its end.
+final class RequestObservation: @unchecked Sendable {
     let span: Span
     let context: TelemetryContext
     let route: RouteTelemetry

@@ -69,23 +69,21 @@ final class RequestPipeline: Sendable {
 
     func respond(to http: HTTPRequest) async -> HTTPResponse {
         let plan = plan(http)
-        let begun = begin(http, plan)
-        return await TelemetryContext.$current.withValue(begun.context) {
-            // A variable of this closure: captured from outside it would live on the heap.
-            var observation = begun
+        let observation = begin(http, plan)
+        return await TelemetryContext.$current.withValue(observation.context) {
             var response: HTTPResponse
             do {
-                switch try admit(http, plan, &observation) {
+                switch try admit(http, plan, observation) {
                 case .call(let handler, let request): response = try await handler(request)
                 case .answered(let answer): response = answer
                 }
                 observation.status = response.status.code
-                if Task.isCancelled { disconnected(&observation) }
+                if Task.isCancelled { disconnected(observation) }
             } catch {
-                response = refusal(error, http, plan, &observation)
+                response = refusal(error, http, plan, observation)
             }
             addIdentifiers(observation.context, to: &response)
-            finish(&observation, &response, isHead: http.method == .head)
+            finish(observation, &response, isHead: http.method == .head)
             return response
         }
     }
@@ -119,7 +117,7 @@ final class RequestPipeline: Sendable {
         case answered(HTTPResponse)
     }
 
-    private func admit(_ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation) throws -> Step {
+    private func admit(_ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation) throws -> Step {
         let caller = authenticator.caller(http.headers, acceptsSigned: trustsPeer)
         let identity = caller.identity
         observation.userID = identity?.userID
@@ -159,16 +157,16 @@ final class RequestPipeline: Sendable {
 
     // MARK: Errors
 
-    private func disconnected(_ observation: inout RequestObservation) {
+    private func disconnected(_ observation: RequestObservation) {
         observation.errorType = "disconnected"
         observation.status = HTTPTelemetry.clientClosedRequest
     }
 
     private func refusal(
-        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: inout RequestObservation
+        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
     ) -> HTTPResponse {
         if error is CancellationError || Task.isCancelled {
-            disconnected(&observation)
+            disconnected(observation)
             return HTTPResponse(status: HTTPStatus(HTTPTelemetry.clientClosedRequest))
         }
         let told = HTTPError.telling(of: error)
@@ -198,14 +196,13 @@ final class RequestPipeline: Sendable {
         if let requestID = context.requestID { response.headers.add("x-request-id", requestID) }
         guard let traceID = context.span?.traceID else { return }
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { digits in
-            HexDigits.write(traceID.high, to: digits, at: 0)
-            HexDigits.write(traceID.low, to: digits, at: 16)
+            traceID.write(to: digits)
             response.headers.add("x-trace-id", bytes: UnsafeBufferPointer(digits))
         }
     }
 
     /// Tells of the request now, or with the last piece of a body that is still being written.
-    private func finish(_ observation: inout RequestObservation, _ response: inout HTTPResponse, isHead: Bool) {
+    private func finish(_ observation: RequestObservation, _ response: inout HTTPResponse, isHead: Bool) {
         switch response.body {
         case .empty: break
         case .bytes(let bytes): observation.responseBytes = isHead ? 0 : bytes.count
@@ -250,16 +247,6 @@ final class RequestPipeline: Sendable {
         case .empty: 0
         case .bytes(let bytes): bytes.count
         case .stream(let length, _): length
-        }
-    }
-}
-
-/// Sixteen lower-case hexadecimal digits without a `String`.
-enum HexDigits {
-    static func write(_ value: UInt64, to buffer: UnsafeMutableBufferPointer<UInt8>, at offset: Int) {
-        for index in 0..<16 {
-            let nibble = UInt8(truncatingIfNeeded: value >> UInt64(60 - index * 4)) & 0xF
-            buffer[offset + index] = nibble < 10 ? nibble + 0x30 : nibble + 0x57
         }
     }
 }

@@ -29,3 +29,6 @@ static inline void vitrine_set_thread_buffer(void *_Nullable buffer) { vitrine_b
 
 /// Names the calling thread as `top -H` and crash reports show it; 15 bytes at most.
 void vitrine_set_thread_name(const char *_Nonnull name);
+
+/// Cores that the calling thread may run on; 0 when the system does not say, as for more cores than a set of libc has.
+int vitrine_usable_cores(void);

@@ -20,13 +20,25 @@ enum RequestID {
         let high = state.pointee.random.next() & ~0xF000 | 0x4000
         let low = state.pointee.random.next() & ~(0xC << 60) | 0x8 << 60
         return String(unsafeUninitializedCapacity: 36) { buffer in
-            // The digits are written 16 in a row, then spread from the end to make room for the hyphens.
-            HexText.write(high, to: buffer, at: 0)
-            HexText.write(low, to: buffer, at: 16)
-            for (target, source, length) in [(24, 20, 12), (19, 16, 4), (14, 12, 4), (9, 8, 4)] {
-                for index in (0..<length).reversed() { buffer[target + index] = buffer[source + index] }
-                buffer[target - 1] = UInt8(ascii: "-")
+            guard let base = buffer.baseAddress else { return 0 }
+            let text = UnsafeMutableRawPointer(base)
+            func write(_ digits: UInt64, at offset: Int) {
+                text.storeBytes(of: digits, toByteOffset: offset, as: UInt64.self)
             }
+            // Eight digits at a time, of which some have a hyphen in their middle; each hyphen comes after what it stands on.
+            let digits = (
+                ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: high >> 32)),
+                ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: high)),
+                ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: low >> 32)),
+                ByteBuffer.hexDigits(UInt32(truncatingIfNeeded: low))
+            )
+            write(digits.0, at: 0)
+            write(digits.1, at: 9)
+            write(digits.1 >> 32, at: 14)
+            write(digits.2, at: 19)
+            write(digits.2 >> 32, at: 24)
+            write(digits.3, at: 28)
+            for hyphen in [8, 13, 18, 23] { buffer[hyphen] = UInt8(ascii: "-") }
             return 36
         }
     }

@@ -14,6 +14,12 @@ package struct TraceID: Hashable, Sendable, CustomStringConvertible {
     /// 32 lower-case hexadecimal digits.
     package var description: String { HexText.string(high) + HexText.string(low) }
 
+    /// Writes the digits of `description`; the buffer has 32 bytes.
+    package func write(to buffer: UnsafeMutableBufferPointer<UInt8>) {
+        HexText.write(high, to: buffer, at: 0)
+        HexText.write(low, to: buffer, at: 16)
+    }
+
     /// - Parameter hex: 32 lower-case hexadecimal digits that are not all zero; nil otherwise.
     package init?(hex: String) {
         guard hex.utf8.count == 32, let high = HexText.value(hex.utf8.prefix(16)),
