@@ -16,7 +16,7 @@ import Testing
         _ orders: StandIn, values: [String: String] = [:], _ body: (Deployment) async throws -> T
     ) async throws -> T {
         var settings = ["ORDERS_URL": orders.url]
-        for name in ["USERS", "CATALOG", "CART", "WAREHOUSE", "PAYMENTS", "NOTIFICATIONS", "PROCESSOR"] {
+        for name in ["USERS", "CATALOG", "CART", "WAREHOUSE", "PAYMENTS", "NOTIFICATIONS", "PROCESSOR", "PURCHASE"] {
             settings[name + "_URL"] = "http://127.0.0.1:1"
         }
         settings.merge(values) { $1 }
@@ -361,7 +361,7 @@ import Testing
 
     @Test func theHealthOfAllServicesIsAskedForAtOnce() async throws {
         let orders = try await StandIn()
-        let names = ["USERS", "CATALOG", "CART", "WAREHOUSE", "PAYMENTS", "NOTIFICATIONS", "PROCESSOR"]
+        let names = ["USERS", "CATALOG", "CART", "WAREHOUSE", "PAYMENTS", "NOTIFICATIONS", "PROCESSOR", "PURCHASE"]
         try await running(orders, values: ["CART_URL": "http://127.0.0.1:1"]) { (gateway: Deployment) async throws in
             let reply = try await get(gateway, "/health/services")
             #expect(reply.status == 503)
@@ -372,7 +372,7 @@ import Testing
         try await running(all, values: values) { (gateway: Deployment) async throws in
             for _ in 0..<5 { #expect(try await get(gateway, "/health/services").status == 200) }
             // Asked once a second, however often the gateway is asked.
-            #expect(all.requests.count <= 16)
+            #expect(all.requests.count <= 18)
             #expect(all.requests.allSatisfy { $0.target == "/health/ready" })
         }
     }
