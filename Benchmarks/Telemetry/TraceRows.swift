@@ -27,7 +27,7 @@ extension Row {
             let batch = traced.processor.drain()
             return { times in
                 let encoder = OTLPBatchEncoder(traced.processor.queue)
-                let gzip = Gzip()
+                let gzip = FastGzip()
                 for _ in 0..<max(1, times / Traced.batch) {
                     let size = encoder.withRequest(batch) { gzip.compress($0)?.count ?? 0 }
                     precondition(size > Traced.batch)

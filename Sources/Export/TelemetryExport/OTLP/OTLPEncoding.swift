@@ -6,7 +6,7 @@ internal import TelemetrySDK
 /// Safety (`@unchecked Sendable`): used by one job at a time of the pipeline's single worker thread.
 final class OTLPEncoding: @unchecked Sendable {
     private let signal: OTLPSignal
-    private let gzip = Gzip()
+    private let gzip = FastGzip()
     private var json = ByteBuffer(capacity: 1_024)
 
     /// What the buffer keeps between requests.
@@ -26,7 +26,7 @@ final class OTLPEncoding: @unchecked Sendable {
     }
 
     private func message(_ bytes: UnsafeRawBufferPointer, _ itemCount: Int, _ format: OTLPFormat) -> OTLPMessage {
-        // Without memory for the compressor a request is sent as it is.
+        // What is too large for the compressor is sent as it is.
         if format.isCompressed, let compressed = gzip.compress(bytes) {
             return OTLPMessage(body: compressed, itemCount: itemCount, format: format)
         }
