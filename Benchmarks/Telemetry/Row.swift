@@ -16,7 +16,7 @@ struct Row: Sendable {
         self.prepare = prepare
     }
 
-    static let all: [Row] = metrics + traces
+    static let all: [Row] = metrics + traces + logs
 
     /// - Returns: nanoseconds of CPU time an operation, after as long a warm-up.
     func measure(milliseconds: Int) -> Double {

@@ -17,6 +17,8 @@ ROWS = [
     ("histogram", "histogram observation : client_golang", 1, 0.5),
     ("lookup", "label lookup and increment : client_golang", 1, 0.5),
     ("span", "span with four attributes, encoded : Go SDK's start and end", 1, 0.25),
+    ("log", "log line with four fields : zerolog", 1, 0.6),
+    ("log-zap", "the same : zap", 1, 0.3),
     ("scrape", "scrape of 10,000 series : client_golang", 1, 0.4),
     ("scrape-openmetrics", "the same in OpenMetrics : client_golang", 1, 0.4),
 ]

@@ -33,7 +33,7 @@ import Testing
         #expect(payments.metrics.value("a_total") == nil)
     }
 
-    @Test func warningsAndLinesAreWrittenAndTheLevelIsShared() async {
+    @Test func warningsAndLinesAreWrittenAndEachServiceHasItsLevel() async {
         let group = EventLoopGroup(count: 1)
         defer { group.shutdown() }
         let pipe = TestPipe()
@@ -43,8 +43,9 @@ import Testing
         let payments = pipeline.telemetry(for: "payments")
         await pipeline.start()
         orders.logger.log(Self.event, "hidden")
-        payments.logger.level.level = .info
+        orders.logger.level.level = .info
         orders.logger.log(Self.event, "shown")
+        payments.logger.log(Self.event, "hidden, too")
         await pipeline.shutdown(timeoutSeconds: 5)
         let lines = pipe.read().split(separator: "\n")
         #expect(lines.contains { $0.contains("telemetry.setting_ignored") && $0.contains("OTEL_TRACES_SAMPLER") })

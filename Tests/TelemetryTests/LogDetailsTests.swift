@@ -11,12 +11,14 @@ import Testing
         let context = TelemetryContext(requestID: "r-1", details: logger.makeDetails())
         TelemetryContext.$current.withValue(context) {
             body(logger)
-            if isNotable, let details = context.details { logger.writeDetails(details) }
+            guard let details = context.details else { return }
+            logger.finishDetails(details, hasFailed: isNotable, durationNanoseconds: 1)
         }
     }
 
     @Test func detailsOfAFailedRequestAreWrittenInOrderWithItsContext() {
-        let capture = TelemetryCapture(logLevel: .info, logDetailsBytes: 16 * 1024)
+        let capture = TelemetryCapture(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 16 * 1024, slowMilliseconds: 100))
         inRequest(capture, isNotable: true) { logger in
             logger.log(Self.detail, "first")
             logger.named("db").log(Self.detail, "second")
@@ -34,14 +36,16 @@ import Testing
     }
 
     @Test func detailsOfAGoodRequestAreForgotten() {
-        let capture = TelemetryCapture(logLevel: .info, logDetailsBytes: 16 * 1024)
+        let capture = TelemetryCapture(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 16 * 1024, slowMilliseconds: 100))
         inRequest(capture, isNotable: false) { $0.log(Self.detail, "forgotten") }
         capture.telemetry.logger.log(Self.detail, "outside of any request")
         #expect(capture.logLines.isEmpty)
     }
 
     @Test func lastLinesStayAndTheRestIsCounted() {
-        let capture = TelemetryCapture(logLevel: .info, logDetailsBytes: 4 * 1024)
+        let capture = TelemetryCapture(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 4 * 1024, slowMilliseconds: 100))
         inRequest(capture, isNotable: true) { logger in
             for index in 0..<100 { logger.log(Self.detail, "line \(index)") }
             logger.log(Self.detail, String(repeating: "x", count: 8_000))
@@ -54,7 +58,8 @@ import Testing
     }
 
     @Test func allRequestsTogetherAreBounded() {
-        let capture = TelemetryCapture(logLevel: .info, logDetailsBytes: 1024 * 1024)
+        let capture = TelemetryCapture(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 1024 * 1024, slowMilliseconds: 100))
         let logger = capture.telemetry.logger
         var requests: [TelemetryContext] = []
         for index in 0..<20 {
@@ -62,7 +67,11 @@ import Testing
             TelemetryContext.$current.withValue(context) { logger.log(Self.detail, "x") }
             requests.append(context)
         }
-        for context in requests { if let details = context.details { logger.writeDetails(details) } }
+        for context in requests {
+            if let details = context.details {
+                logger.finishDetails(details, hasFailed: false, durationNanoseconds: 100_000_000)
+            }
+        }
         let written = capture.logLines.count
         #expect(written > 0 && written <= 8)
         #expect(capture.value("telemetry_log_details_dropped_total") == Double(20 - written))

@@ -33,7 +33,6 @@ package final class TelemetryPipeline: Sendable {
     private let spanSink: (any SpanSink)?
     /// Encodes, compresses and keeps on disk, off the loops.
     private let worker = WorkerPool(threads: 1, capacity: 256, name: "telemetry")
-    private let level: LogLevelControl
     /// The pipeline's own: its registry is the process's, its logger reports problems of telemetry itself.
     private let own: Telemetry
     private let services: Services
@@ -57,10 +56,9 @@ package final class TelemetryPipeline: Sendable {
         let metrics = MetricRegistry()
         let shipper = configuration.logstash.map { LogstashShipper(address: $0, metrics: metrics) }
         writer = LogWriter(output: output, shipper: shipper, metrics: metrics)
-        level = LogLevelControl(configuration.logLevel)
         own = Telemetry(
             resource: ServiceResource(name: "telemetry"), sampler: .alwaysOff, spanSink: nil, logSink: writer,
-            logLevel: level, metrics: metrics)
+            logLevel: LogLevelControl(configuration.logLevel), metrics: metrics)
         shipper?.report(to: own.logger)
         ProcessMetrics.register(in: metrics)
         let logger = own.logger
@@ -131,8 +129,9 @@ package final class TelemetryPipeline: Sendable {
                 serviceName: serviceName, overrides: configuration.resourceAttributes)
             let telemetry = Telemetry(
                 resource: resource, sampler: configuration.sampler, spanSink: spanSink, logSink: writer,
-                logLevel: level, spanLimits: configuration.spanLimits,
-                logRecordSink: logProcessor?.sink(for: resource))
+                // A control of its own: what is set through one service leaves the others alone.
+                logLevel: LogLevelControl(configuration.logLevel), spanLimits: configuration.spanLimits,
+                logRecordSink: logProcessor?.sink(for: resource), logDetails: configuration.logDetails)
             telemetry.metrics.info(Self.targetInfo, Self.resourceLabels.map { resource[$0.attribute] })
             telemetry.metrics.include(own.metrics)
             services[serviceName] = (telemetry, resource)
@@ -149,10 +148,20 @@ package final class TelemetryPipeline: Sendable {
         for warning in configuration.warnings { own.logger.log(Self.settingIgnored, warning) }
     }
 
+    /// Tells of a crash of the process in one line, and flushes the logs before it ends.
+    /// - Parameter name: what the line says is the service.
+    package func reportCrashes(as name: String) {
+        if !CrashReporter.install(serviceName: name) {
+            own.logger.log(Self.settingIgnored, "crashes are not reported: the system takes no handlers for them")
+        }
+    }
+
     /// Flushes spans and logs, waiting at most so long.
     package func shutdown(timeoutSeconds: Int) async {
         let start = TelemetryClock.system.monotonicNanoseconds()
         let budget = max(0, timeoutSeconds) * 1_000
+        for telemetry in services.known.withLock({ $0.values.map(\.telemetry) }) { telemetry.logger.reportRepeats() }
+        own.logger.reportRepeats()
         // Logs keep a part of the time: they tell what became of the spans.
         let (spans, logs, metrics) = (spans, logs, metrics)
         await withTaskGroup(of: Void.self) { tasks in

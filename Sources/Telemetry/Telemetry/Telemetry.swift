@@ -15,13 +15,12 @@ package final class Telemetry: Sendable {
     ///   - spanSink: nil when nobody exports: contexts are still made, sampled and propagated.
     ///   - logSink: nil to write no log.
     ///   - logRecordSink: takes the same records as the log, before they are text.
-    ///   - logDetailsBytes: of lines below the level that are kept for each request, to be written when it fails or is
-    ///     slow; none when 0.
+    ///   - logDetails: lines below the level that are kept for each request, to be written when it fails or is slow.
     package init(
         resource: ServiceResource, sampler: Sampler = .parentBased(root: .alwaysOn), spanSink: (any SpanSink)?,
         logSink: (any LogSink)?, logLevel: LogLevelControl = LogLevelControl(), clock: TelemetryClock = .system,
         spanLimits: SpanLimits = SpanLimits(), metrics: MetricRegistry = MetricRegistry(),
-        logRecordSink: (any LogRecordSink)? = nil, logDetailsBytes: Int = 0
+        logRecordSink: (any LogRecordSink)? = nil, logDetails: LogDetailsPolicy = .off
     ) {
         serviceName = resource.name
         self.metrics = metrics
@@ -30,7 +29,7 @@ package final class Telemetry: Sendable {
             metrics: metrics)
         let shared = LoggerShared(
             serviceName: resource.name, sink: logSink, records: logRecordSink, levels: logLevel, clock: clock,
-            metrics: metrics, detailsBytes: logDetailsBytes)
+            metrics: metrics, details: logDetails)
         let logger = Logger(core: LoggerCore(shared, name: resource.name))
         self.logger = logger
         let misuseLogger = logger.named("telemetry")

@@ -15,16 +15,16 @@ package final class TelemetryCapture: Sendable {
     /// - Parameters:
     ///   - clock: a clock to move by hand; the system's when nil.
     ///   - logLevel: lines below are not written.
-    ///   - logDetailsBytes: of lines below the level that are kept for each request.
+    ///   - logDetails: lines below the level that are kept for each request.
     package init(
         serviceName: String = "test", sampler: Sampler = .alwaysOn, clock: ManualClock? = nil,
-        logLevel: LogLevel = .debug, logDetailsBytes: Int = 0
+        logLevel: LogLevel = .debug, logDetails: LogDetailsPolicy = .off
     ) {
         self.clock = clock
         telemetry = Telemetry(
             resource: ServiceResource(name: serviceName), sampler: sampler, spanSink: spanMemory, logSink: logMemory,
             logLevel: LogLevelControl(logLevel), clock: clock.map(TelemetryClock.manual) ?? .system,
-            logRecordSink: recordMemory, logDetailsBytes: logDetailsBytes)
+            logRecordSink: recordMemory, logDetails: logDetails)
     }
 
     /// Finished spans, in the order of their ends.

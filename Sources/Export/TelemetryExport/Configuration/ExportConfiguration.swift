@@ -36,6 +36,9 @@ package struct ExportConfiguration: Sendable {
     package var resourceAttributes: [(String, String)] = []
     /// `LOG_LEVEL`.
     package var logLevel = LogLevel.info
+    /// Lines below the level that are kept for each request (`LOG_DETAILS_BYTES`, 0 for none) and written when it fails
+    /// or takes `LOG_SLOW_REQUEST_MS`.
+    package var logDetails = LogDetailsPolicy(maxBytes: 0, slowMilliseconds: 1_000)
     /// `LOGSTASH_ADDRESS` as `host:port`; nil to ship no logs.
     package var logstash: HostAndPort?
     /// What was wrong, in sentences that name the variable and what it accepts, never what it held.
@@ -243,6 +246,20 @@ package struct ExportConfiguration: Sendable {
                 logLevel = level
             } else {
                 warn("LOG_LEVEL", "debug, info, warn or error")
+            }
+        }
+        if let text = settings["LOG_DETAILS_BYTES"] {
+            if let bytes = Int(text), (0...1_048_576).contains(bytes) {
+                logDetails.maxBytes = bytes
+            } else {
+                warn("LOG_DETAILS_BYTES", "a number from 0 to 1,048,576")
+            }
+        }
+        if let text = settings["LOG_SLOW_REQUEST_MS"] {
+            if let milliseconds = UInt64(text), (1...3_600_000).contains(milliseconds) {
+                logDetails.slowNanoseconds = milliseconds * 1_000_000
+            } else {
+                warn("LOG_SLOW_REQUEST_MS", "milliseconds, from 1 to 3,600,000")
             }
         }
         if let text = settings["LOGSTASH_ADDRESS"] {

@@ -1,3 +1,4 @@
+internal import CThread
 internal import Glibc
 internal import Synchronization
 internal import Telemetry
@@ -29,6 +30,8 @@ final class LogWriter: LogSink {
     private static let blockedMilliseconds: Int32 = 250
     /// How often the deadline of a shutdown is looked at.
     private static let stoppingMilliseconds: Int32 = 5
+    /// Times that long for a slow destination while the process is crashing.
+    private static let crashTurns = 60
     private static let bufferCount = 16
     /// Storage that a buffer keeps through a silence.
     private static let keptBytes = 64 * 1024
@@ -137,7 +140,13 @@ final class LogWriter: LogSink {
     private func run() {
         var drain = LogDrain(output, limit: Self.queueBytes, losses: losses)
         var spare = ByteBuffer(capacity: 4 * 1024)
+        vitrine_crash_set_flusher(wakeUp.descriptor)
+        defer { vitrine_crash_clear_flusher() }
         while true {
+            var crashLineBytes: UInt64 = 0
+            if let line = vitrine_crash_line(&crashLineBytes) {
+                flush(&drain, &spare, crashLine: UnsafeRawBufferPointer(start: line, count: Int(crashLineBytes)))
+            }
             turnCount.wrappingAdd(1, ordering: .relaxed)
             drain.drain()
             let hasMoved = collect(into: &drain, through: &spare)
@@ -182,6 +191,25 @@ final class LogWriter: LogSink {
             spare.removeAll()
         }
         return hasMoved
+    }
+
+    /// Writes what can be written in the little time that a crashing process waits.
+    private func flush(_ drain: inout LogDrain, _ spare: inout ByteBuffer, crashLine: UnsafeRawBufferPointer) {
+        for buffer in buffers {
+            // The thread that crashed may hold its lock for ever.
+            _ = buffer.bytes.withLockIfAvailable { swap(&$0, &spare) }
+            spare.withBytes { bytes in
+                shipper?.offer(bytes)
+                drain.offer(bytes)
+            }
+            spare.removeAll()
+        }
+        shipper?.offer(crashLine)
+        for _ in 0..<Self.crashTurns where drain.waiting > 0 || shipper?.isIdle == false {
+            usleep(UInt32(Self.stoppingMilliseconds) * 1_000)
+            drain.drain()
+        }
+        vitrine_crash_flushed()
     }
 
     /// Lets lines gather, or the output get room.

@@ -58,6 +58,9 @@ final class LogstashShipper: Sendable {
         if isWaiting.exchange(false, ordering: .acquiringAndReleasing) { wakeUp.signal() }
     }
 
+    /// Whether all lines have been given to the system, as far as another thread can see.
+    var isIdle: Bool { isWaiting.load(ordering: .relaxed) || stopAt.load(ordering: .relaxed) != .max }
+
     func start() { DetachedThread.start(name: "logstash") { [self] in run() } }
 
     /// Sends what waits, for at most so long.

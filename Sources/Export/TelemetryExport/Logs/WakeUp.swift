@@ -21,6 +21,9 @@ struct WakeUp: ~Copyable, Sendable {
         close(writing)
     }
 
+    /// Wakes the sleeper by any byte that is written here.
+    var descriptor: Int32 { writing }
+
     /// Wakes the sleeper, now or at its next sleep. Signals that nobody has slept on yet count once.
     func signal() {
         var one: UInt8 = 1

@@ -10,5 +10,7 @@ package enum LifecycleTelemetry {
         "service.stop_timed_out", level: .warn, help: "A part of the service did not stop in time and was left behind.")
 
     /// Every log event of a service's life.
-    package static let events: [LogEvent] = [started, stopping, stopped, migrated, stopTimedOut]
+    package static let events: [LogEvent] = [
+        started, stopping, stopped, migrated, stopTimedOut, LogLevelRoutes.changed,
+    ]
 }

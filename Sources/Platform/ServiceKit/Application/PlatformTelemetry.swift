@@ -65,5 +65,5 @@ extension JobTelemetry {
 
 extension LifecycleTelemetry {
     /// Every name that a service's life emits.
-    package static let declarations = TelemetryDeclarations(events: events)
+    package static let declarations = TelemetryDeclarations(events: events, fields: LogLevelRoutes.fields)
 }

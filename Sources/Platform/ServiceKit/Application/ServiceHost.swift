@@ -24,6 +24,8 @@ package final class ServiceHost: Sendable {
     /// Threads for what blocks or burns (bcrypt), shared by all services of the process.
     private static let workerThreads = 2
     private static let flushSeconds = 5
+    /// What a process of several services calls itself.
+    private static let processName = "vitrine"
 
     /// - Parameters:
     ///   - values: settings (`ConfigurationReader`), shared by all services of the process.
@@ -49,6 +51,8 @@ package final class ServiceHost: Sendable {
         do {
             let runners = try await build()
             await pipeline?.start()
+            // A crash is the process's, whichever of its services was the cause.
+            pipeline?.reportCrashes(as: services.count == 1 ? services[0].name : Self.processName)
             state.withLock { $0.runtime }?.start()
             try await prepare(runners)
             for runner in runners { try await runner.start() }

@@ -62,8 +62,10 @@ final class ServiceRunner: Sendable {
         let health = HealthRoutes(
             service: application.definition.name, version: SDKVersion.current, checks: checks,
             metrics: MetricsEndpoint(application.telemetry.metrics, on: application.platform.scrapes))
+        let levels = LogLevelRoutes(logger: application.telemetry.logger)
         let router = try Router(
-            routes: declared.routes + health.routes(besides: declared.routes), shapes: declared.shapes
+            routes: declared.routes + health.routes(besides: declared.routes)
+                + levels.routes(besides: declared.routes), shapes: declared.shapes
         ) { TemplateTelemetry(route: $0, instruments: instruments) }
         for endpoint in router.endpoints {
             for case let route? in endpoint.routes {

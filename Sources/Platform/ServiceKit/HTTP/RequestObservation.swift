@@ -50,6 +50,9 @@ final class RequestObservation: @unchecked Sendable {
         route.responseSize.record(Double(responseBytes))
         logger.log(
             isQuiet ? HTTPTelemetry.quietRequest : HTTPTelemetry.request, outcome.message, fields(path, nanoseconds))
+        if let details = context.details {
+            logger.finishDetails(details, hasFailed: status >= 500, durationNanoseconds: nanoseconds)
+        }
     }
 
     private static func path(_ target: String) -> String {

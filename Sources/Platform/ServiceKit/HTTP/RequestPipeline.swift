@@ -104,7 +104,7 @@ final class RequestPipeline: Sendable {
         }
         let context = TelemetryContext(
             span: span.context, requestID: sent.requestID, baggage: trustsPeer ? sent.baggage : Baggage(),
-            deadline: now + allowedNanoseconds(http.headers))
+            deadline: now + allowedNanoseconds(http.headers), details: telemetry.logger.makeDetails())
         return RequestObservation(
             span: span, context: context, route: plan.telemetry, isQuiet: plan.route?.isQuiet ?? false,
             target: http.target, clientAddress: clientAddress(http), requestBytes: Self.knownLength(http.body),

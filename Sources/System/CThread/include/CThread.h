@@ -32,3 +32,29 @@ void vitrine_set_thread_name(const char *_Nonnull name);
 
 /// Cores that the calling thread may run on; 0 when the system does not say, as for more cores than a set of libc has.
 int vitrine_usable_cores(void);
+
+// The crash line: what a process writes when a fatal signal ends it (see crash.c).
+
+/// What the crash line says of the process: JSON members, each with its comma in front, without line feeds.
+/// @param context tells the trace of the crashing thread; called in the signal handler, and may crash itself.
+///   Fills the trace's two halves and the span, zero when there is none.
+/// @return 0, or -1 when a handler could not be installed or the members are too long.
+int vitrine_crash_install(
+    const char *_Nonnull after_message, const char *_Nonnull after_trace,
+    void (*_Nonnull context)(uint64_t *_Nonnull trace_high, uint64_t *_Nonnull trace_low, uint64_t *_Nonnull span));
+
+/// The hexadecimal build id of the executable, or an empty text when the linker has left none.
+const char *_Nonnull vitrine_build_id(void);
+
+/// Gives the calling thread a stack for signal handlers, so that a stack overflow can be told, too; once for each thread.
+void vitrine_crash_add_thread(void);
+void vitrine_crash_remove_thread(void);
+
+/// Makes the calling thread the one that flushes logs in a crash: it is woken through the descriptor, and is expected to
+/// call `vitrine_crash_flushed` within half a second.
+void vitrine_crash_set_flusher(int descriptor);
+/// The same, when the thread ends.
+void vitrine_crash_clear_flusher(void);
+/// The crash line when the process is crashing, or null. It has `*length` bytes, the line feed included.
+const char *_Nullable vitrine_crash_line(uint64_t *_Nonnull length);
+void vitrine_crash_flushed(void);

@@ -88,9 +88,29 @@ package final class LogDetails: Sendable {
     }
 }
 
+/// Which details are kept, and of which requests they are written.
+package struct LogDetailsPolicy: Sendable {
+    /// Of one request; 0 to keep none.
+    package var maxBytes: Int
+    /// A request that takes longer is slow.
+    package var slowNanoseconds: UInt64
+
+    package init(maxBytes: Int, slowMilliseconds: Int) {
+        self.maxBytes = max(0, maxBytes)
+        slowNanoseconds = UInt64(max(0, slowMilliseconds)) * 1_000_000
+    }
+
+    /// None.
+    package static let off = LogDetailsPolicy(maxBytes: 0, slowMilliseconds: 0)
+}
+
 extension Logger {
-    /// Writes the details of the current request; call it when the request has failed or was slow.
-    package func writeDetails(_ details: LogDetails) {
+    /// A place for the details of one request, or nil when none are kept.
+    package func makeDetails() -> LogDetails? { core.shared.makeDetails() }
+
+    /// Writes the details of a request that has failed or was slow; call it once, at its end.
+    package func finishDetails(_ details: LogDetails, hasFailed: Bool, durationNanoseconds: UInt64) {
+        guard hasFailed || durationNanoseconds >= core.shared.details.slowNanoseconds else { return }
         if let sink = core.shared.sink { details.release(to: sink) }
     }
 }

@@ -1,10 +1,14 @@
 internal import Glibc
 
+/// The Elastic Common Schema that lines follow.
+package enum ECS {
+    package static let version = "9.0.0"
+}
+
 /// The ECS JSON line of one logger (ecs-logging 1.0, ECS 9): the keys in their order, the constant parts prepared.
 ///
 /// A class: what it holds is shared by every line, and a struct would be retained part by part.
 final class LogLineLayout: Sendable {
-    static let ecsVersion = "9.0.0"
     /// UTF-8 bytes of a message and of one text value that are kept.
     static let maxMessageBytes = 16 * 1024
     static let maxValueBytes = 8 * 1024
@@ -20,7 +24,7 @@ final class LogLineLayout: Sendable {
     init(serviceName: String, logger: String, processID: Int) {
         var buffer = ByteBuffer()
         buffer.append("\",\"ecs.version\":\"" as StaticString)
-        buffer.append(Self.ecsVersion)
+        buffer.append(ECS.version)
         buffer.append("\",\"service.name\":" as StaticString)
         buffer.appendJSONString(serviceName)
         buffer.append(",\"event.dataset\":" as StaticString)

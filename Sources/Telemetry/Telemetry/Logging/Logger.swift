@@ -24,9 +24,6 @@ package struct Logger: Sendable {
     /// The levels of the service's loggers.
     package var level: LogLevelControl { core.shared.levels }
 
-    /// A place for the details of one request, or nil when none are kept (see `LogDetails`).
-    package func makeDetails() -> LogDetails? { core.shared.makeDetails() }
-
     /// Tells of the repeats that were left out until now; call it before the log ends.
     package func reportRepeats() { core.reportRepeats() }
 }

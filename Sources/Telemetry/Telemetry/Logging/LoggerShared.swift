@@ -9,28 +9,28 @@ package final class LoggerShared: Sendable {
     let clock: TelemetryClock
     let counters: LogLineCounters
     let limiter = RepeatLimiter()
-    private let detailsBytes: Int
+    let details: LogDetailsPolicy
     /// Monotonic nanoseconds at which an override ends or repeats are told of; the next line after it sees to that.
     private let due = Atomic<UInt64>(.max)
 
     init(
         serviceName: String, sink: (any LogSink)?, records: (any LogRecordSink)?, levels: LogLevelControl,
-        clock: TelemetryClock, metrics: MetricRegistry, detailsBytes: Int
+        clock: TelemetryClock, metrics: MetricRegistry, details: LogDetailsPolicy
     ) {
         self.serviceName = serviceName
         self.sink = sink
         self.records = records
         self.levels = levels
         self.clock = clock
-        self.detailsBytes = sink == nil ? 0 : detailsBytes
+        self.details = sink == nil ? .off : details
         counters = LogLineCounters(metrics)
-        if self.detailsBytes > 0 { levels.keepDetails() }
+        if self.details.maxBytes > 0 { levels.keepDetails() }
     }
 
     var isSilent: Bool { sink == nil && records == nil }
 
     func makeDetails() -> LogDetails? {
-        detailsBytes > 0 ? LogDetails(maxBytes: detailsBytes, lost: counters.detailsLost) : nil
+        details.maxBytes > 0 ? LogDetails(maxBytes: details.maxBytes, lost: counters.detailsLost) : nil
     }
 
     @inline(__always)

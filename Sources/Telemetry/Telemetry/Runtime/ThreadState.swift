@@ -28,6 +28,8 @@ struct ThreadState: ~Copyable {
         state.initialize(to: ThreadState(random: Xoshiro256.seeded()))
         vitrine_set_thread_buffer(UnsafeMutableRawPointer(state))
         pthread_setspecific(threadStateKey, UnsafeMutableRawPointer(state))
+        // Threads that tell of requests can tell of their own stack overflow, too.
+        vitrine_crash_add_thread()
         return state
     }
 
@@ -71,6 +73,7 @@ private let threadStateKey: pthread_key_t = {
 private func freeThreadState(_ pointer: UnsafeMutableRawPointer?) {
     guard let state = pointer?.assumingMemoryBound(to: ThreadState.self) else { return }
     vitrine_set_thread_buffer(nil)
+    vitrine_crash_remove_thread()
     state.deinitialize(count: 1)
     state.deallocate()
 }

@@ -37,7 +37,12 @@ extension AttributeKey {
         } else {
             return name
         }
-        return "labels." + String(label.map { $0 == "." || $0 == "*" || $0 == "\\" ? "_" : $0 })
+        // By scalars: a dot under an accent is a dot to whoever reads the JSON.
+        var flat = "labels.".unicodeScalars
+        for scalar in label.unicodeScalars {
+            flat.append(scalar == "." || scalar == "*" || scalar == "\\" ? "_" : scalar)
+        }
+        return String(flat)
     }
 
     /// Keys that every line has from elsewhere.
