@@ -13,9 +13,9 @@ extension TelemetryPipeline {
         ],
         events: [
             settingIgnored, OTLPInstruments.failed, OTLPInstruments.recovered, OTLPInstruments.partial,
-            LogstashShipper.unreachable, LogstashShipper.reachable,
+            LogstashShipper.unreachable, LogstashShipper.reachable, CrashReporter.event,
         ],
-        fields: [.errorType, AttributeKey("error.message")])
+        fields: [.errorType, AttributeKey("error.message"), AttributeKey("labels.build_id")])
 
     /// Facts about the process, in one service of it.
     package static let process = SDKTelemetry.process

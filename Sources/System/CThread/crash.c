@@ -28,7 +28,7 @@ enum {
     name_bytes = 48,
     stack_bytes = 64 * 1024,
     write_milliseconds = 200,
-    flush_milliseconds = 500,
+    flush_milliseconds = 1000,
     step_milliseconds = 5,
     end_bytes = 256, // What is kept free of frames for the end of the line.
 };
@@ -336,9 +336,11 @@ void vitrine_crash_remove_thread(void) {
 }
 
 void vitrine_crash_set_flusher(int descriptor) {
-    atomic_store(&flusher_thread, thread_id());
+    atomic_store(&flusher_thread, 0);
     atomic_store(&flusher_descriptor, descriptor);
 }
+
+void vitrine_crash_claim_flusher(void) { atomic_store(&flusher_thread, thread_id()); }
 
 void vitrine_crash_clear_flusher(void) {
     // Another pipeline of the process may have taken its place.

@@ -11,8 +11,8 @@ internal import TelemetrySDK
 /// there and given up when it fails. Frames are `module+0xoffset`: `llvm-symbolizer --obj=vitrine 0x…` names them, for
 /// the binary of that build id.
 enum CrashReporter {
-    /// The `event.action` of the line.
-    static let event = "process.crashed"
+    /// The line, whose level is `fatal`: nothing else has that.
+    static let event = LogEvent("process.crashed", level: .error, help: "A fatal signal ended the process.")
 
     /// Installs the handlers, or changes what the line says of the process. Once installed they stay.
     /// - Returns: false when the system refuses.
@@ -31,7 +31,7 @@ enum CrashReporter {
         process.append(",\"log.logger\":\"crash\",\"process.pid\":" as StaticString)
         process.appendDecimal(Int(getpid()))
         process.append(",\"event.action\":" as StaticString)
-        process.appendJSONString(event)
+        process.appendJSONString(event.name)
         var build = ByteBuffer()
         build.append(",\"labels.build_id\":" as StaticString)
         build.appendJSONString(String(cString: vitrine_build_id()))

@@ -109,6 +109,7 @@ final class LogWriter: LogSink {
     func start() {
         guard !isStarted.exchange(true, ordering: .acquiringAndReleasing) else { return }
         shipper?.start()
+        vitrine_crash_set_flusher(wakeUp.descriptor)
         DetachedThread.start(name: "log-writer") { [self] in run() }
     }
 
@@ -140,7 +141,7 @@ final class LogWriter: LogSink {
     private func run() {
         var drain = LogDrain(output, limit: Self.queueBytes, losses: losses)
         var spare = ByteBuffer(capacity: 4 * 1024)
-        vitrine_crash_set_flusher(wakeUp.descriptor)
+        vitrine_crash_claim_flusher()
         defer { vitrine_crash_clear_flusher() }
         while true {
             var crashLineBytes: UInt64 = 0

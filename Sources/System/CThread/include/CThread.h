@@ -50,10 +50,12 @@ const char *_Nonnull vitrine_build_id(void);
 void vitrine_crash_add_thread(void);
 void vitrine_crash_remove_thread(void);
 
-/// Makes the calling thread the one that flushes logs in a crash: it is woken through the descriptor, and is expected to
-/// call `vitrine_crash_flushed` within half a second.
+/// A thread that flushes logs in a crash: it is woken through the descriptor, and is expected to call
+/// `vitrine_crash_flushed` within a second. It may still be starting.
 void vitrine_crash_set_flusher(int descriptor);
-/// The same, when the thread ends.
+/// Makes the calling thread that thread: nobody waits for it when it crashes itself.
+void vitrine_crash_claim_flusher(void);
+/// For the thread to call at its end.
 void vitrine_crash_clear_flusher(void);
 /// The crash line when the process is crashing, or null. It has `*length` bytes, the line feed included.
 const char *_Nullable vitrine_crash_line(uint64_t *_Nonnull length);

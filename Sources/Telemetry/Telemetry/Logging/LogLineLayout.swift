@@ -50,7 +50,7 @@ final class LogLineLayout: Sendable {
         case .warn: state.scratch.append("\",\"log.level\":\"warn\",\"message\":\"" as StaticString)
         case .error: state.scratch.append("\",\"log.level\":\"error\",\"message\":\"" as StaticString)
         }
-        state.scratch.appendJSONEscaped(message, limit: Self.maxMessageBytes)
+        state.scratch.appendWatched(message, limit: Self.maxMessageBytes)
         state.scratch.append(afterMessage)
         if event.isPlain { state.scratch.append(event.name) } else { state.scratch.appendJSONEscaped(event.name) }
         state.scratch.reserve(Self.identityBytes)
@@ -89,7 +89,7 @@ final class LogLineLayout: Sendable {
             return appendUnusual(index, of: fields, context: context, to: &buffer)
         }
         appendKey(fields[index].key.name, to: &buffer)
-        append(fields[index].value, to: &buffer)
+        append(fields[index].value, isFree: !traits.contains(.structured), to: &buffer)
     }
 
     /// `,"name":`, and then there is room for a number.
@@ -133,16 +133,21 @@ final class LogLineLayout: Sendable {
         if key.traits.contains(.sensitive) {
             buffer.append("\"[redacted]\"" as StaticString)
         } else {
-            append(field.value, to: &buffer)
+            append(field.value, isFree: !key.traits.contains(.structured), to: &buffer)
         }
     }
 
+    /// - Parameter isFree: the text may be anything, also a secret.
     @inline(__always)
-    private static func append(_ value: AttributeValue, to buffer: inout ByteBuffer) {
+    private static func append(_ value: AttributeValue, isFree: Bool, to buffer: inout ByteBuffer) {
         switch value {
         case .string(let text):
             buffer.append(UInt8(ascii: "\""))
-            buffer.appendJSONEscaped(text, limit: maxValueBytes)
+            if isFree {
+                buffer.appendWatched(text, limit: maxValueBytes)
+            } else {
+                buffer.appendJSONEscaped(text, limit: maxValueBytes)
+            }
             buffer.append(UInt8(ascii: "\""))
         case .int(let number): buffer.appendDecimal(number)
         case .bool(let flag): buffer.append(flag ? "true" : "false" as StaticString)
@@ -164,7 +169,9 @@ final class LogLineLayout: Sendable {
         buffer.append(UInt8(ascii: "["))
         for (index, text) in texts.prefix(maxFields).enumerated() {
             if index > 0 { buffer.append(UInt8(ascii: ",")) }
-            buffer.appendJSONString(text, limit: maxValueBytes)
+            buffer.append(UInt8(ascii: "\""))
+            buffer.appendWatched(text, limit: maxValueBytes)
+            buffer.append(UInt8(ascii: "\""))
         }
         buffer.append(UInt8(ascii: "]"))
     }

@@ -33,48 +33,66 @@ package final class LoggerCore: Sendable {
         let context = TelemetryContext.current
         guard threshold.writes(event.level) else {
             guard let details = context.details else { return }
-            return withRedaction(message, fields) { message, fields in
-                encode(event, message, fields, context, now.wall, isRetroactive: true) { details.keep($0) }
+            return encode(event, message, fields, context, now.wall, isRetroactive: true) { line, _ in
+                details.keep(line)
             }
         }
         if event.maxRepeatsPerSecond > 0, !admits(event, message, fields, now.monotonic) { return }
-        withRedaction(message, fields) { message, fields in
-            if let sink = shared.sink {
-                encode(event, message, fields, context, now.wall, isRetroactive: false) { sink.write($0) }
+        if let sink = shared.sink {
+            encode(event, message, fields, context, now.wall, isRetroactive: false) { line, cleaned in
+                sink.write(line)
+                if shared.records != nil { record(event, message, fields, cleaned, context, now.wall) }
             }
-            if let records = shared.records {
-                let record = LogRecord(
-                    event: event, message: message, logger: name, context: context, wallNanoseconds: now.wall)
-                records.record(record, fields)
-            }
+        } else {
+            record(event, message, fields, PatternRedaction.cleaned(message, fields), context, now.wall)
         }
         shared.counters.count(event.level)
     }
 
+    /// What a line says once its secrets are out.
+    private typealias Cleaned = (message: String, fields: [Attribute])
+
+    /// Encodes the line, without secrets, and hands it on; with it what it was made from, when that had some.
     @inline(__always)
     private func encode(
         _ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>, _ context: TelemetryContext,
-        _ wallNanoseconds: UInt64, isRetroactive: Bool, _ take: (UnsafeRawBufferPointer) -> Void
+        _ wallNanoseconds: UInt64, isRetroactive: Bool, _ take: (UnsafeRawBufferPointer, Cleaned?) -> Void
     ) {
         let state = ThreadState.current
         state.pointee.scratch.removeAll()
+        state.pointee.scratch.signs = 0
         layout.encode(
             event, message, fields, context: context, wallNanoseconds: wallNanoseconds, isRetroactive: isRetroactive,
             into: &state.pointee)
-        take(UnsafeRawBufferPointer(start: state.pointee.scratch.base, count: state.pointee.scratch.count))
+        var cleaned: Cleaned?
+        if state.pointee.scratch.signs != 0 {
+            cleaned = PatternRedaction.cleaned(message, fields)
+            if let cleaned {
+                state.pointee.scratch.removeAll()
+                layout.encode(
+                    event, cleaned.message, cleaned.fields.span, context: context, wallNanoseconds: wallNanoseconds,
+                    isRetroactive: isRetroactive, into: &state.pointee)
+            }
+        }
+        take(UnsafeRawBufferPointer(start: state.pointee.scratch.base, count: state.pointee.scratch.count), cleaned)
         state.pointee.scratch.removeAll()
         state.pointee.scratch.shrink(to: ThreadState.keptScratchBytes)
     }
 
-    /// Hands on the texts, without what looks like a secret in them.
-    @inline(__always)
-    private func withRedaction(
-        _ message: String, _ fields: borrowing Swift.Span<Attribute>,
-        _ body: (String, borrowing Swift.Span<Attribute>) -> Void
+    @inline(never)
+    private func record(
+        _ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>, _ cleaned: Cleaned?,
+        _ context: TelemetryContext, _ wallNanoseconds: UInt64
     ) {
-        guard PatternRedaction.isSuspicious(message, fields) else { return body(message, fields) }
-        let cleaned = PatternRedaction.redacted(fields)
-        body(PatternRedaction.redacted(message), cleaned.span)
+        guard let records = shared.records else { return }
+        let record = LogRecord(
+            event: event, message: cleaned?.message ?? message, logger: name, context: context,
+            wallNanoseconds: wallNanoseconds)
+        if let cleaned {
+            records.record(record, cleaned.fields.span)
+        } else {
+            records.record(record, fields)
+        }
     }
 
     @inline(never)

@@ -7,89 +7,82 @@ package enum PatternRedaction {
     /// What may hold a secret is looked at up to here; the line keeps less.
     private static let maxBytes = LogLineLayout.maxMessageBytes + 1_024
 
+    /// The shortest secret is an address such as a@b.co.
+    static let minBytes = 6
+
     /// The text without secrets; the same text when there are none.
-    package static func redacted(_ text: String) -> String {
-        var cleaned: [UInt8]?
-        var text = text
-        text.withUTF8 { bytes in
+    package static func redacted(_ text: String) -> String { cleaned(text) ?? text }
+
+    /// The text without secrets, or nil when there are none.
+    private static func cleaned(_ text: String) -> String? {
+        let find = { (bytes: UnsafeBufferPointer<UInt8>) -> String? in
             let bytes = UnsafeBufferPointer(rebasing: bytes.prefix(maxBytes))
-            if isSuspicious(bytes) { cleaned = SecretFinder.redacted(bytes) }
+            guard isSuspicious(bytes), let cleaned = SecretFinder.redacted(bytes) else { return nil }
+            return String(decoding: cleaned, as: UTF8.self)
         }
-        return cleaned.map { String(decoding: $0, as: UTF8.self) } ?? text
+        return text.utf8.withContiguousStorageIfAvailable(find) ?? Array(text.utf8).withUnsafeBufferPointer(find)
     }
 
-    /// The fields with their texts redacted.
-    static func redacted(_ fields: borrowing Swift.Span<Attribute>) -> [Attribute] {
-        var result: [Attribute] = []
-        result.reserveCapacity(fields.count)
-        for index in 0..<fields.count {
-            let field = fields[index]
-            switch field.value {
-            case .string(let text) where !field.key.traits.contains(.structured):
-                result.append(Attribute(field.key, .string(redacted(text))))
+    /// Message and fields without secrets, or nil when there are none.
+    static func cleaned(
+        _ message: String, _ fields: borrowing Swift.Span<Attribute>
+    ) -> (message: String, fields: [Attribute])? {
+        var result: (message: String, fields: [Attribute])?
+        if let cleaned = cleaned(message) { result = (cleaned, copy(fields)) }
+        for index in 0..<fields.count where fields[index].key.traits.isDisjoint(with: [.structured, .sensitive]) {
+            var value: AttributeValue?
+            switch fields[index].value {
+            case .string(let text): value = cleaned(text).map { .string($0) }
             case .strings(let texts):
-                result.append(Attribute(field.key, .strings(texts.map(redacted))))
-            default: result.append(field)
+                if texts.contains(where: { cleaned($0) != nil }) { value = .strings(texts.map(redacted)) }
+            default: break
             }
+            guard let value else { continue }
+            if result == nil { result = (message, copy(fields)) }
+            result?.fields[index] = Attribute(fields[index].key, value)
         }
         return result
     }
 
-    /// Whether any text of a line deserves a second look.
-    @inline(__always)
-    static func isSuspicious(_ message: String, _ fields: borrowing Swift.Span<Attribute>) -> Bool {
-        if isSuspicious(message) { return true }
-        for index in 0..<fields.count where !fields[index].key.traits.contains(.structured) {
-            switch fields[index].value {
-            case .string(let text): if isSuspicious(text) { return true }
-            case .strings(let texts): if texts.contains(where: { isSuspicious($0) }) { return true }
-            default: break
-            }
-        }
-        return false
+    private static func copy(_ fields: borrowing Swift.Span<Attribute>) -> [Attribute] {
+        var result: [Attribute] = []
+        result.reserveCapacity(fields.count)
+        for index in 0..<fields.count { result.append(fields[index]) }
+        return result
     }
 
-    @inline(__always)
-    static func isSuspicious(_ text: String) -> Bool {
-        text.utf8.withContiguousStorageIfAvailable { isSuspicious($0) } ?? true
-    }
-
-    /// Whether there is a byte without which no pattern matches, or a word of digits: `@ B J + =`, or six digits
-    /// among eight bytes.
+    /// Whether the text deserves a second look.
     static func isSuspicious(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-        // The shortest that counts is an address such as a@b.co.
-        guard let start = bytes.baseAddress, bytes.count >= 6 else { return false }
+        guard let start = bytes.baseAddress, bytes.count >= minBytes else { return false }
         let source = UnsafeRawPointer(start)
         let end = min(bytes.count, maxBytes)
         var index = 0
         while end &- index >= 8 {
-            if isSuspicious(source.loadUnaligned(fromByteOffset: index, as: UInt64.self)) { return true }
+            if signs(source.loadUnaligned(fromByteOffset: index, as: UInt64.self)) != 0 { return true }
             index &+= 8
         }
         guard index < end else { return false }
-        if end >= 8 { return isSuspicious(source.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self)) }
+        if end >= 8 { return signs(source.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self)) != 0 }
         var rest: UInt64 = 0
         while index < end {
             rest = rest << 8 | UInt64(bytes[index])
             index &+= 1
         }
-        return isSuspicious(rest)
+        return signs(rest) != 0
     }
 
-    /// May say yes to a word that has no such byte, never no to one that has.
+    /// Not zero when a word has a byte without which no pattern matches (`@ B J + =`), or nothing but digits, spaces and
+    /// dashes, as every number of 15 characters has somewhere. May err on the side of caution.
     @inline(__always)
-    private static func isSuspicious(_ word: UInt64) -> Bool {
+    static func signs(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs = ones &* 0x80
+        // A byte that was equal is zero, and takes its highest bit from the subtraction.
         let found =
-            zeros(word ^ (ones &* 0x40)) | zeros(word ^ (ones &* 0x42)) | zeros(word ^ (ones &* 0x4A))
-            | zeros(word ^ (ones &* 0x2B)) | zeros(word ^ (ones &* 0x3D))
-        let digits = word ^ (ones &* 0x30)
-        let others = (((digits & ~highs) &+ ones &* 0x76) | digits) & highs
-        return found & highs != 0 || others.nonzeroBitCount <= 2
+            ((word ^ (ones &* 0x40)) &- ones) | ((word ^ (ones &* 0x42)) &- ones) | ((word ^ (ones &* 0x4A)) &- ones)
+            | ((word ^ (ones &* 0x2B)) &- ones) | ((word ^ (ones &* 0x3D)) &- ones)
+        // Digits, spaces and dashes lie between 0x20 and 0x3F: this bit pattern is that of nearly no other word.
+        let isNumeric = word & (ones &* 0xE0) == ones &* 0x20
+        return found & ~word & highs | (isNumeric ? 1 : 0)
     }
-
-    /// The highest bit of a byte that is zero is set.
-    @inline(__always)
-    private static func zeros(_ word: UInt64) -> UInt64 { (word &- 0x0101_0101_0101_0101) & ~word }
 }

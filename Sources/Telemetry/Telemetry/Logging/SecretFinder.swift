@@ -126,12 +126,14 @@ struct SecretFinder {
         return index..<end
     }
 
-    /// 13 to 19 digits that pass Luhn's check (ISO/IEC 7812), in a row or in groups.
+    /// A card number (ISO/IEC 7812): digits that pass Luhn's check, in a row or in groups, 15 characters at least and
+    /// 19 digits at most.
     private func card() -> Range<Int>? {
         guard index == 0 || !(Self.isWord(bytes[index - 1]) || bytes[index - 1] == UInt8(ascii: ".")) else {
             return nil
         }
         guard let (digits, end) = digits(from: index, between: " -", atMost: 1), digits.count >= 13, digits.count <= 19,
+            end - index >= 15,
             (2...6).contains(digits[0]), end == bytes.count || !Self.isWord(bytes[end])
         else { return nil }
         var sum = 0
