@@ -59,6 +59,26 @@ import Testing
         }
     }
 
+    @Test func judgesAcceptWhatAServiceShows() async throws {
+        try await run { (service: TestService) async throws in
+            _ = try await service.get("/hello")
+            let plain = try await service.get("/metrics")
+            let linted = try ChildProcess.run("promtool", ["check", "metrics"], input: Array(plain.text.utf8))
+            #expect(linted.status == 0, "\(linted.output)\(linted.errors)")
+            let open = try await service.get("/metrics", headers: ["accept": "application/openmetrics-text"])
+            let program = """
+                import sys
+                from prometheus_client.openmetrics.parser import text_string_to_metric_families
+                names = {f.name: f.type for f in text_string_to_metric_families(sys.stdin.buffer.read().decode())}
+                assert names["http_requests"] == "counter" and names["vitrine_build"] == "info", names
+                assert names["event_loop_lag_seconds"] == "histogram" and names["process_heap_bytes"] == "gauge", names
+                print("ok")
+                """
+            let read = try ChildProcess.python(program, input: Array(open.text.utf8))
+            #expect(read.output == "ok\n", "\(read.errors)")
+        }
+    }
+
     @Test func aSlowScrapeHoldsNobodyUpAndAFloodOfThemIsRefused() async throws {
         let isReading = Atomic<Bool>(false)
         let gate = Atomic<Bool>(false)
