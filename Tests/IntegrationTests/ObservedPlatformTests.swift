@@ -27,6 +27,7 @@ import Wiring
         "telemetry_logstash_": "there is no Logstash",
         "otel_sdk_exporter_": "there is no collector",
         "otel_sdk_processor_": "there is no collector",
+        "telemetry_export_spool_bytes": "there is no collector",
         "gateway_upstream_errors_total": "no service failed",
         "gateway_retries_total": "no service failed",
         "gateway_breaker_refusals_total": "no service failed",
@@ -76,6 +77,7 @@ import Wiring
                 let page = try await Caller(url: url, http: http).send(.get, "/metrics")
                 let text = String(decoding: page.body, as: UTF8.self)
                 #expect(service.contract.violations(inExposition: text) == [], "\(service.name)")
+                ContractCoverage.note(service.contract, exposition: text)
             }
             try checkLogs(folder + "/run/logs/vitrine.log")
             await http.shutdown()

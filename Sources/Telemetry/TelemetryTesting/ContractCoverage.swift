@@ -26,6 +26,13 @@ package enum ContractCoverage {
         for line in capture.logLines {
             if let event = LogLineKeys(line)?.event { seen.insert("log event \(event)") }
         }
+        note(contract, seen)
+    }
+
+    /// Adds what the `/metrics` page (text 0.0.4) of a running service shows.
+    package static func note(_ contract: TelemetryContract, exposition text: String) { note(contract, moved(text)) }
+
+    private static func note(_ contract: TelemetryContract, _ seen: Set<String>) {
         let declared = Set(
             contract.metrics.map { "metric \($0.name)" } + contract.spans.map(title)
                 + contract.events.map { "log event \($0.name)" })

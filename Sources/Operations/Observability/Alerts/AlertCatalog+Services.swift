@@ -22,7 +22,7 @@ extension AlertCatalog {
         ]
     }
 
-    var serviceAlerts: [AlertRule] { answering + resources + gateway }
+    var serviceAlerts: [AlertRule] { answering + resources + runtime + gateway }
 
     private var answering: [AlertRule] {
         let requests = HTTPTelemetry.requests.series.where("route", .userRoute)
@@ -84,6 +84,31 @@ extension AlertCatalog {
                 when: .happened(HTTPTelemetry.refusedConnections.series, by: ["job"], over: time.minutes(5)),
                 for: time.minutes(2), as: .count, summary: "{{ $labels.job }} turns connections away",
                 impact: "Some clients get 503 before their request is read: there are more connections than allowed.",
+                dashboard: ServiceDashboard.uidPrefix),
+        ]
+    }
+
+    private var runtime: [AlertRule] {
+        [
+            AlertRule(
+                "EventLoopBlocked", .ticket, .platform, .high,
+                when: .quantile(
+                    0.99, of: declared.buckets("event_loop_lag_seconds"),
+                    count: declared.count("event_loop_lag_seconds"), by: ["job", "instance"], above: 0.1,
+                    over: time.minutes(5), atLeast: 20),
+                for: time.minutes(5), as: .seconds,
+                summary: "an event loop of {{ $labels.job }} keeps others waiting for more than 100 ms",
+                impact:
+                    "Every request on that loop waits, whatever it asks for: the service is out of CPU, or something blocks.",
+                dashboard: ServiceDashboard.uidPrefix),
+            AlertRule(
+                "WorkerPoolRefusing", .page, .platform, .high,
+                when: .happened(
+                    declared.counter("worker_pool_refused_total"), by: ["job", "pool"], over: time.minutes(5)),
+                for: time.minutes(1), as: .count,
+                summary: "the threads '{{ $labels.pool }}' of {{ $labels.job }} take no more work",
+                impact:
+                    "What these threads do fails at once: log-ins wait for password hashes, letters for the mail server.",
                 dashboard: ServiceDashboard.uidPrefix),
         ]
     }

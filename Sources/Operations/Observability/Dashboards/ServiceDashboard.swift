@@ -13,7 +13,7 @@ struct ServiceDashboard {
     let levels: ServiceLevelRules
 
     var dashboard: Dashboard {
-        var rows = [now, routes, resources]
+        var rows = [now, routes, resources, runtime]
         if service.database != nil { rows.append(database) }
         if service.usesRedis { rows.append(redis) }
         if service.usesBroker { rows += [events] }
@@ -126,6 +126,46 @@ struct ServiceDashboard {
                         .init(mine(HTTPTelemetry.refusedConnections.series).rate(.panel).sum(by: []), "connections"),
                         .init(mine(HTTPTelemetry.refusedRequests.series).rate(.panel).sum(by: []), "requests"),
                     ], alert: "ConnectionsRefused"),
+            ])
+    }
+
+    private var runtime: Dashboard.Row {
+        func pool(_ name: String, _ what: String) -> Panel.Query {
+            .init(mine(declared.gauge(name)).now.sum(by: "pool"), "\(what) {{pool}}")
+        }
+        return Dashboard.Row(
+            "Event loops and threads",
+            [
+                .lines(
+                    "lag of the loops, 99th percentile", .seconds,
+                    [
+                        .init(
+                            mine(declared.buckets("event_loop_lag_seconds")).rate(.panel).sum(by: "loop", "le")
+                                .quantile(0.99), "loop {{loop}}")
+                    ], thresholds: (0.05, 0.1), alert: "EventLoopBlocked"),
+                .lines(
+                    "jobs in one turn", .none,
+                    [.init(mine(declared.gauge("event_loop_queue_depth")).now.max(by: "loop"), "loop {{loop}}")]),
+                .lines(
+                    "threads", .none,
+                    [pool("worker_pool_busy_threads", "busy"), pool("worker_pool_threads", "all")]),
+                .lines(
+                    "waiting for a thread", .none,
+                    [pool("worker_pool_queue_length", "waiting"), pool("worker_pool_queue_capacity", "room")],
+                    alert: "WorkerPoolRefusing"),
+                .lines(
+                    "allocator", .bytes,
+                    [
+                        .init(mine(declared.gauge("process_heap_bytes")).now.max(by: []), "held"),
+                        .init(mine(declared.gauge("process_heap_used_bytes")).now.max(by: []), "used"),
+                    ]),
+                .lines(
+                    "threads that left their core", .operations,
+                    [
+                        .init(
+                            mine(declared.counter("process_context_switches_total")).rate(.panel).sum(by: "type"),
+                            "{{type}}")
+                    ]),
             ])
     }
 

@@ -67,6 +67,23 @@ struct TelemetryDashboard {
                     "waiting", .bytes,
                     [.init(declared.gauge("telemetry_log_queue_bytes").now.sum(by: "destination"), "{{destination}}")]),
                 .lines(
+                    "left out", .operations,
+                    [
+                        .init(
+                            declared.counter("telemetry_log_lines_suppressed_total").rate(.panel).sum(by: "level"),
+                            "repeated {{level}}"),
+                        .init(
+                            declared.counter("telemetry_log_details_dropped_total").rate(.panel).sum(by: []),
+                            "details without room"),
+                    ]),
+                .lines(
+                    "records exported", .operations,
+                    [
+                        .init(
+                            declared.counter("otel_sdk_exporter_log_exported_total").rate(.panel).sum(by: "error_type"),
+                            "records {{error_type}}")
+                    ]),
+                .lines(
                     "Logstash", .upDown,
                     [.init(declared.gauge("telemetry_logstash_connected").now.min(by: "job"), "{{job}}")],
                     alert: "LogstashDisconnected"),
@@ -99,6 +116,20 @@ struct TelemetryDashboard {
                             "not delivered {{integration}}"),
                         .init(ExternalMetrics.droppedNotifications.rate(.panel).sum(by: []), "dropped"),
                     ], alert: "AlertsNotDelivered"),
+                .lines(
+                    "reading for a scrape, 95th percentile", .seconds,
+                    [
+                        .init(
+                            declared.buckets("otel_sdk_metric_reader_collection_duration_seconds").rate(.panel)
+                                .sum(by: "job", "le").quantile(0.95), "{{job}}")
+                    ]),
+                .lines(
+                    "waiting on disk for a collector", .bytes,
+                    [
+                        .init(
+                            declared.gauge("telemetry_export_spool_bytes").now.max(by: "otel_component_name"),
+                            "{{otel_component_name}}")
+                    ]),
                 .lines("series in Prometheus", .none, [.init(ExternalMetrics.headSeries.now.sum(by: []), "series")]),
             ])
     }

@@ -36,6 +36,14 @@ package struct DeclaredMetrics: Sendable {
             name: name + "_bucket", metric: name, labels: declaration.labels + ["le"], bounds: declaration.buckets)
     }
 
+    /// How many observations a histogram had; a problem of the query when nothing of the kind is declared.
+    func count(_ name: String) -> Selector<Cumulative> {
+        let buckets = buckets(name)
+        let labels = byName[name]?.labels ?? []
+        let count = Selector<Cumulative>(name: name + "_count", metric: name, labels: labels, bounds: buckets.bounds)
+        return buckets.problems.reduce(count) { $0.unknown($1) }
+    }
+
     /// Whether somebody emits series of this name.
     func knows(_ name: String) -> Bool { byName[name] != nil || ExternalMetrics.names.contains(name) }
 
