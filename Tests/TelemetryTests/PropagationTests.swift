@@ -42,6 +42,21 @@ import Testing
         #expect(context(header, traceState: "a=1") == nil)
     }
 
+    /// Level 2: our identifiers are random in all their bits, and say so; those of others keep what was said of them.
+    @Test func theRandomFlagIsThatOfWhoeverMadeTheIdentifier() throws {
+        let tracer = Telemetry(resource: ServiceResource(name: "x"), spanSink: nil, logSink: nil).tracer
+        func flags(_ context: SpanContext) -> String? {
+            var sent: [String: String] = [:]
+            Propagation.inject(TelemetryContext(span: context)) { sent[$0] = $1 }
+            return sent["traceparent"].map { String($0.suffix(2)) }
+        }
+        #expect(flags(tracer.startSpan("x", parent: TelemetryContext()).context) == "03")
+        for sent in ["00", "01", "02", "03"] {
+            let parent = try #require(context("00-\(Self.trace)-\(Self.span)-\(sent)"))
+            #expect(flags(tracer.startSpan("x", parent: TelemetryContext(span: parent)).context) == sent)
+        }
+    }
+
     @Test func onlyVersionZeroAndKnownFlagsAreSent() throws {
         let context = try #require(self.context("cc-\(Self.trace)-\(Self.span)-ff-x"))
         var sent: [String: String] = [:]
