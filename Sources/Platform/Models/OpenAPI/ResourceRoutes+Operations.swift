@@ -56,7 +56,7 @@ extension ResourceRoutes {
             Schema<M>.parameter(
                 "Idempotency-Key", ["type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"],
                 about: "Sent again with the same key, the request creates nothing new.", in: "header"),
-            Schema<M>.companyParameter,
+            Schema<M>.newCompanyParameter,
         ]
         operation.body = APIDocument.reference(schema.name + "Create")
         return operation

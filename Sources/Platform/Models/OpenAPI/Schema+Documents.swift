@@ -75,6 +75,14 @@ extension Schema {
         return parameter
     }
 
+    /// A new row is one company's.
+    static var newCompanyParameter: JSONTree {
+        parameter(
+            Caller.parameter,
+            ["anyOf": [["type": "string", "format": "uuid"], ["type": "string", "enum": ["platform"]]]],
+            about: "For superusers: another company, or none.")
+    }
+
     static var companyParameter: JSONTree {
         parameter(
             Caller.parameter,

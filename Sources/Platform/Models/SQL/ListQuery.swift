@@ -30,7 +30,6 @@ package struct ListQuery: Sendable {
 
     package static let defaultLimit = 50
     package static let maxLimit = 200
-    static let maxFilters = 32
     static let maxFilterCharacters = 500
     static let maxListed = 100
     static let maxOrder = 4
@@ -64,9 +63,6 @@ package struct ListQuery: Sendable {
             do throws(FieldProblem) {
                 try take(name, value, schema)
             } catch { note(name, error) }
-        }
-        if filters.count > Self.maxFilters {
-            note("filters", FieldProblem("at most \(Self.maxFilters) filters", type: "too_many"))
         }
         guard let first = problems.first else { return }
         throw HTTPError(
