@@ -39,6 +39,28 @@ import Testing
         }
     }
 
+    @Test func oneTaskHandlesTheRequestsOfAConnectionAndEndsWhenItIdles() async throws {
+        let handler: HTTPHandler = { _ in
+            let task = withUnsafeCurrentTask { $0?.hashValue ?? 0 }
+            return HTTPResponse(body: .bytes(Array("\(task)".utf8)))
+        }
+        try await serving(handler: handler) { server in
+            let client = try RawClient(port: server.port)
+            var tasks: [String] = []
+            for _ in 0..<3 {
+                try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                tasks.append(try await client.receiveMessage().body)
+            }
+            #expect(Set(tasks).count == 1)
+            // Longer than a task waits: the next request gets another.
+            try await Task.sleep(nanoseconds: 2_600_000_000)
+            try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            let response = try await client.receiveMessage()
+            #expect(response.status == 200)
+            #expect(server.connectionCount == 1)
+        }
+    }
+
     @Test func requestSplitAtEveryByteIsReadTheSame() async throws {
         let message = Array(
             "POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;a=b\r\nde\r\n0\r\nX: y\r\n\r\n"

@@ -68,6 +68,7 @@ import Testing
         let (pipeline, output) = pipeline(
             configuration([
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+                "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
             ]), group)
         await pipeline.start()
         let tracer = pipeline.telemetry(for: "orders").tracer

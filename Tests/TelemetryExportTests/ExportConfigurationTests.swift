@@ -119,6 +119,16 @@ extension ExportConfiguration {
         #expect(target?.headers.isEmpty == true)
     }
 
+    @Test(arguments: ["127.0.0.1:4318", "localhost:4318", "LOCALHOST", "[::1]:4318"])
+    func aCollectorOnThisMachineGetsItsBytesAsTheyAre(authority: String) {
+        var values = ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://\(authority)"]
+        #expect(ExportConfiguration(values: values).traces?.isCompressed == false)
+        values["OTEL_EXPORTER_OTLP_COMPRESSION"] = "gzip"
+        #expect(ExportConfiguration(values: values).traces?.isCompressed == true)
+        values = ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost.example:4318"]
+        #expect(ExportConfiguration(values: values).traces?.isCompressed == true)
+    }
+
     @Test func metricsAndLogsGoToACollectorOnlyWhenAskedTo() {
         var values = ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"]
         #expect(Set(ExportConfiguration(values: values).targets.keys) == [.traces])

@@ -24,7 +24,9 @@ import Testing
     ) async throws {
         let collector = try await FakeCollector { [self] _ in ok() }
         var configuration = ExportConfiguration(
-            values: values.merging(["OTEL_EXPORTER_OTLP_ENDPOINT": collector.url]) { a, _ in a })
+            values: values.merging([
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+            ]) { a, _ in a })
         configuration.batching.scheduleDelayMilliseconds = 20
         configuration.logDelayMilliseconds = 3_600_000
         configuration.metricIntervalMilliseconds = 3_600_000

@@ -69,7 +69,9 @@ final class FakeCollector: Sendable {
     private func pipeline(_ url: String, _ change: (inout ExportConfiguration) -> Void = { _ in })
         -> (pipeline: TelemetryPipeline, group: EventLoopGroup, output: TestPipe)
     {
-        var configuration = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": url])
+        var configuration = ExportConfiguration(values: [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
+        ])
         configuration.batching.scheduleDelayMilliseconds = 20
         configuration.retry.initialDelayMilliseconds = 20
         configuration.retry.maxDelayMilliseconds = 50

@@ -25,7 +25,8 @@ package enum GatewayService {
         for entry in table.entries { app.routes(entry.prefix, errors: entry.errors) { _ in } }
         app.fallback(
             maxBodyBytes: configuration.maxBodyBytes, templates: table.entries.map(\.template),
-            template: { table.index(for: $0.target) }, proxy.handle)
+            template: { table.index(for: $0.target) }
+        ) { try await proxy.handle($0) }
 
         let health = ServicesHealth(table.services + ["processor"], services: app.services, client: client)
         app.routes("/health") { $0.get("/services", .open, health.answer) }

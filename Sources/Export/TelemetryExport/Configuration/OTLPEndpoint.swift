@@ -12,6 +12,12 @@ package struct OTLPEndpoint: Equatable, Sendable {
         self.target = target + (target.hasSuffix("/") ? "" : "/") + signalPath
     }
 
+    /// Whether its host is the loopback interface.
+    var isOnThisMachine: Bool {
+        let origin = origin.lowercased()
+        return ["http://127.", "http://localhost:", "http://[::1]:"].contains { origin.hasPrefix($0) }
+    }
+
     /// A URL of one signal, used as it is.
     package init?(signal text: String) {
         guard let (origin, target) = OTLPEndpoint.split(text) else { return nil }

@@ -52,12 +52,16 @@ package struct OTLPTarget: Sendable {
     package var headers: [(name: String, value: String)] = []
     /// `…_PROTOCOL`: `http/json` instead of `http/protobuf`.
     package var isJSON = false
-    /// `…_COMPRESSION`: `gzip` or `none`; gzip unless told otherwise.
-    package var isCompressed = true
+    /// `…_COMPRESSION`: `gzip` or `none`. Gzip unless told otherwise or the collector is on this machine: there bytes cost
+    /// next to nothing, and to compress a span costs as much as all else that is done for it.
+    package var isCompressed: Bool
     /// One attempt (`…_TIMEOUT`), in milliseconds.
     package var timeoutMilliseconds = 10_000
 
-    package init(endpoint: OTLPEndpoint) { self.endpoint = endpoint }
+    package init(endpoint: OTLPEndpoint) {
+        self.endpoint = endpoint
+        isCompressed = !endpoint.isOnThisMachine
+    }
 
     var format: OTLPFormat { OTLPFormat(isJSON: isJSON, isCompressed: isCompressed) }
 }

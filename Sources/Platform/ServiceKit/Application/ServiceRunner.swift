@@ -140,7 +140,9 @@ final class ServiceRunner: Sendable {
             .reduce(Route.defaultMaxBodyBytes, max)
         // Behind the gateway all requests come from a few addresses.
         if declared.trustsIncomingContext { configuration.maxConnectionsPerAddress = configuration.maxConnections }
-        let server = HTTPServer(configuration: configuration, group: application.group) { [pipeline] request in
+        let server = HTTPServer(configuration: configuration, group: application.group) {
+            // Said to throw: a closure that does not would be wrapped in another.
+            [pipeline] request async throws -> HTTPResponse in
             await pipeline.respond(to: request)
         }
         try await server.start()
