@@ -165,7 +165,12 @@ static void compose(int number, siginfo_t *info, void *context) {
     length = 0;
     put("{\"@timestamp\":\""), put_time(), put("\",\"log.level\":\"fatal\",\"message\":\"");
     put(signal_name(number)), put(" ended the process");
-    if (number == SIGSEGV || number == SIGBUS) put(", touching address 0x"), put_hex((uintptr_t)info->si_addr, 1);
+    // Not positive: sent by a process, and then there is no address.
+    if (info->si_code <= 0) {
+        put(", sent by process "), put_decimal((uint64_t)info->si_pid, 1);
+    } else if (number == SIGSEGV || number == SIGBUS) {
+        put(", touching address 0x"), put_hex((uintptr_t)info->si_addr, 1);
+    }
     put("\""), put(after_message);
     uint64_t high = 0, low = 0, span = 0;
     may_return = 1;
