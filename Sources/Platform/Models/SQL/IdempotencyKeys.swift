@@ -27,7 +27,8 @@ struct IdempotencyKeys: Sendable {
         guard let key else { return nil }
         guard (1...maxBytes).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
             throw HTTPError.invalid(
-                ["header", "Idempotency-Key"], "1 to \(maxBytes) characters of ASCII without spaces", type: "string_pattern")
+                ["header", "Idempotency-Key"], "1 to \(maxBytes) characters of ASCII without spaces",
+                type: "string_pattern")
         }
         let company = if case .company(let id?) = caller.tenant { id.description } else { "-" }
         return Use(
