@@ -63,7 +63,8 @@ package struct PostgreSQLTelemetry: Sendable {
         waiting = metrics.upDownCounter(Self.pendingRequests).series()
         poolTimeouts = metrics.counter(Self.timeouts).series()
         connectionFailures = metrics.counter(Self.failures).series()
-        metrics.gauge(Self.maxConnections).series().set(Double(maxConnections))
+        // A service may have a second pool: the bound is that of both.
+        metrics.gauge(Self.maxConnections).series().add(Double(maxConnections))
         statements = (0..<loops).map { _ in StatementTable() }
     }
 
