@@ -1,3 +1,5 @@
+internal import ServiceKit
+
 /// A value in JSON text, by its place: nothing is copied until somebody asks for it. Every step checks bounds, so that
 /// text which nobody has validated costs an error and no more.
 struct JSONNode {
@@ -32,7 +34,10 @@ struct JSONNode {
     /// What a string means; nil for other values.
     var string: String? {
         guard kind == .string else { return nil }
-        return Self.unescaped(bytes[range.lowerBound + 1..<range.upperBound - 1])
+        let text = bytes[range.lowerBound + 1..<range.upperBound - 1]
+        let isEscaped = text.contains(UInt8(ascii: "\\"))
+        return isEscaped
+            ? String(decoding: JSONEscapes.resolve(text), as: UTF8.self) : String(decoding: text, as: UTF8.self)
     }
 
     /// The members of an object in order; nothing for other values.
@@ -157,43 +162,6 @@ struct JSONNode {
             }
             throw Malformed()
         }
-    }
-
-    private static func unescaped(_ text: ArraySlice<UInt8>) -> String {
-        guard text.contains(UInt8(ascii: "\\")) else { return String(decoding: text, as: UTF8.self) }
-        var result: [UInt8] = []
-        var index = text.startIndex
-        while index < text.endIndex {
-            guard text[index] == UInt8(ascii: "\\"), index + 1 < text.endIndex else {
-                result.append(text[index])
-                index += 1
-                continue
-            }
-            let letter = text[index + 1]
-            index += 2
-            switch letter {
-            case UInt8(ascii: "b"): result.append(0x08)
-            case UInt8(ascii: "f"): result.append(0x0C)
-            case UInt8(ascii: "n"): result.append(0x0A)
-            case UInt8(ascii: "r"): result.append(0x0D)
-            case UInt8(ascii: "t"): result.append(0x09)
-            case UInt8(ascii: "u"):
-                var scalar = unit(text, &index)
-                if (0xD800...0xDBFF).contains(scalar), index + 1 < text.endIndex, text[index] == UInt8(ascii: "\\") {
-                    index += 2
-                    scalar = 0x10000 &+ (scalar &- 0xD800) << 10 &+ (unit(text, &index) &- 0xDC00)
-                }
-                result += Array(String(Unicode.Scalar(scalar) ?? "\u{FFFD}").utf8)
-            default: result.append(letter)
-            }
-        }
-        return String(decoding: result, as: UTF8.self)
-    }
-
-    private static func unit(_ text: ArraySlice<UInt8>, _ index: inout Int) -> UInt32 {
-        let end = min(index + 4, text.endIndex)
-        defer { index = end }
-        return UInt32(String(decoding: text[index..<end], as: UTF8.self), radix: 16) ?? 0xFFFD
     }
 }
 

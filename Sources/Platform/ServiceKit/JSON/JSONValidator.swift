@@ -63,12 +63,11 @@ struct JSONValidator: ~Copyable {
             guard try peek() == UInt8(ascii: "\"") else { throw JSONSyntaxError(.unexpected, at: index) }
             let isEscaped = try string()
             let key = start &+ 1..<index &- 1
-            let isNew =
-                isEscaped ? keys.insert(Self.unescaped(bytes, key), of: bytes) : keys.insert(key, of: bytes)
+            let resolved = isEscaped ? JSONEscapes.resolve(bytes[key]) : nil
+            let isNew = resolved.map { keys.insert($0, of: bytes) } ?? keys.insert(key, of: bytes)
             guard isNew else { throw JSONSyntaxError(.duplicateKey, at: start) }
             if depth == 0 {
-                let text = isEscaped ? Self.unescaped(bytes, key) : Array(bytes[key])
-                topLevelKeys.append(String(decoding: text, as: UTF8.self))
+                topLevelKeys.append(String(decoding: resolved ?? Array(bytes[key]), as: UTF8.self))
             }
             skipSpace()
             guard try peek() == UInt8(ascii: ":") else { throw JSONSyntaxError(.unexpected, at: index) }
@@ -206,42 +205,6 @@ struct JSONValidator: ~Copyable {
         case 0x61...0x66: UInt32(byte - 0x57)
         default: nil
         }
-    }
-
-    /// What a checked string with escapes means, as UTF-8.
-    private static func unescaped(_ bytes: [UInt8], _ range: Range<Int>) -> [UInt8] {
-        var result: [UInt8] = []
-        var index = range.lowerBound
-        while index < range.upperBound {
-            guard bytes[index] == UInt8(ascii: "\\") else {
-                result.append(bytes[index])
-                index += 1
-                continue
-            }
-            let letter = bytes[index + 1]
-            index += 2
-            switch letter {
-            case UInt8(ascii: "b"): result.append(0x08)
-            case UInt8(ascii: "f"): result.append(0x0C)
-            case UInt8(ascii: "n"): result.append(0x0A)
-            case UInt8(ascii: "r"): result.append(0x0D)
-            case UInt8(ascii: "t"): result.append(0x09)
-            case UInt8(ascii: "u"):
-                var scalar = unit(bytes, index)
-                index += 4
-                if (0xD800...0xDBFF).contains(scalar) {
-                    scalar = 0x10000 + (scalar - 0xD800) << 10 + (unit(bytes, index + 2) - 0xDC00)
-                    index += 6
-                }
-                if let scalar = Unicode.Scalar(scalar) { result += UTF8.encode(scalar).map(Array.init) ?? [] }
-            default: result.append(letter)
-            }
-        }
-        return result
-    }
-
-    private static func unit(_ bytes: [UInt8], _ start: Int) -> UInt32 {
-        (start..<start + 4).reduce(0) { $0 << 4 | (hexValue(bytes[$1]) ?? 0) }
     }
 
     // MARK: Bytes
