@@ -156,7 +156,7 @@ let package = Package(
         module("Operations", "LocalStack", ["EventLoop"]),
         module("Operations", "Shopping", ["EventLoop", "HTTPCodec", "HTTP"]),
         module("Operations", "Demo", ["Shopping", "Values"] + allContracts),
-        module("Operations", "Load", ["Shopping", "EventLoop", "Values"] + allContracts),
+        module("Operations", "Load", ["Shopping", "EventLoop", "Telemetry", "Values"] + allContracts),
 
         .executableTarget(
             name: "vitrine",

@@ -11,6 +11,9 @@ package struct RedisTelemetry: Sendable {
     package static let connected = UpDownCounter(
         "redis_connected", help: "Connections to Redis that are open.")
 
+    private static let systemName = AttributeKey("db.system.name")
+    private static let operationName = AttributeKey("db.operation.name")
+
     /// Every metric that the client emits.
     package static let metrics: [MetricDeclaration] = [
         commands.declaration, duration.declaration, connected.declaration,
@@ -23,7 +26,7 @@ package struct RedisTelemetry: Sendable {
             SpanDeclaration(
                 "{command}", kind: .client, help: "A command: its name, never its keys or values.",
                 attributes: [
-                    AttributeKey("db.system.name"), AttributeKey("db.operation.name"), .serverAddress, .serverPort,
+                    systemName, operationName, .serverAddress, .serverPort,
                 ])
         ])
 
@@ -69,8 +72,8 @@ package struct RedisTelemetry: Sendable {
         let command = command(name, loop: loop.index)
         let span = tracer.startSpan(name, kind: .client)
         if span.isRecording {
-            span.set(AttributeKey("db.system.name"), "redis")
-            span.set(AttributeKey("db.operation.name"), name)
+            span.set(Self.systemName, "redis")
+            span.set(Self.operationName, name)
             if let address {
                 span.set(.serverAddress, address.host)
                 span.set(.serverPort, address.port)

@@ -1,5 +1,6 @@
 package import EventLoop
 internal import Shopping
+internal import Telemetry
 internal import Synchronization
 
 /// Puts a plan's load on a platform: signs the shoppers in, then begins each session when it is due.
@@ -27,7 +28,7 @@ package final class LoadRunner: Sendable {
     package func signIn(_ progress: @Sendable (Int) -> Void) async throws {
         for number in 1...plan.shoppers {
             let name = "load-\(number)@example.com"
-            let start = LoadClock.now()
+            let start = TelemetryClock.system.monotonicNanoseconds()
             let token: String
             do { token = try await client.signIn(name, Self.password) } catch is ShopError {
                 let answer = try await client.register(name, password: Self.password, name: "Load \(number)")
@@ -38,7 +39,7 @@ package final class LoadRunner: Sendable {
             }
             free.withLock { $0.append(token) }
             progress(number)
-            let taken = LoadClock.now() - start
+            let taken = TelemetryClock.system.monotonicNanoseconds() - start
             let least = UInt64(1_000_000_000 / Self.signInsPerSecond)
             if taken < least { try await Task.sleep(nanoseconds: least - taken) }
         }
@@ -51,11 +52,11 @@ package final class LoadRunner: Sendable {
         let arrivals = plan.arrivals()
         try await loop.run { [self] in
             var random = SeededRandom(seed: plan.seed ^ 0x5DEE_CE66)
-            let start = LoadClock.now()
+            let start = TelemetryClock.system.monotonicNanoseconds()
             try await withThrowingTaskGroup(of: Void.self) { sessions in
                 for arrival in arrivals {
                     let due = start + arrival
-                    let now = LoadClock.now()
+                    let now = TelemetryClock.system.monotonicNanoseconds()
                     if due > now { try await Task.sleep(nanoseconds: due - now) }
                     begin(&sessions, categories, due, random.fork())
                 }

@@ -1,6 +1,7 @@
 internal import CatalogContracts
 internal import OrdersContracts
 internal import Shopping
+internal import Telemetry
 internal import Values
 
 /// One visit: browses, perhaps fills a cart, perhaps buys and waits for the order's outcome.
@@ -51,7 +52,7 @@ struct LoadSession {
         let cart = await call(.cart) { try await $0.get("/cart-api/cart/", token: $1) }
         guard kind == .buys, cart?.status == 200 else { return }
         await pause()
-        let placed = LoadClock.now()
+        let placed = TelemetryClock.system.monotonicNanoseconds()
         guard let answer = await call(.checkOut, { try await $0.post("/cart-api/cart/checkout", token: $1) }),
             answer.status == 200, let order = try? answer.decode(OrderView.self)
         else { return }
@@ -67,7 +68,7 @@ struct LoadSession {
             guard status == .delivered || status == .cancelled else { continue }
             tally.change { tally in
                 if status == .delivered { tally.delivered += 1 } else { tally.cancelled += 1 }
-                tally.journeys.record(LoadClock.now() - placed)
+                tally.journeys.record(TelemetryClock.system.monotonicNanoseconds() - placed)
             }
             return
         }
@@ -79,13 +80,15 @@ struct LoadSession {
         _ step: LoadStep, since due: UInt64? = nil,
         _ body: (ShopClient, String) async throws -> ShopClient.Answer
     ) async -> ShopClient.Answer? {
-        let start = due ?? LoadClock.now()
+        let start = due ?? TelemetryClock.system.monotonicNanoseconds()
         do {
             let answer = try await body(client, token)
-            tally.note(step, status: answer.status, nanoseconds: LoadClock.now() - start)
+            tally.note(step, status: answer.status, nanoseconds: TelemetryClock.system.monotonicNanoseconds() - start)
             return answer
         } catch {
-            tally.note(step, status: nil, nanoseconds: LoadClock.now() - start, problem: "\(error)")
+            tally.note(
+                step, status: nil, nanoseconds: TelemetryClock.system.monotonicNanoseconds() - start,
+                problem: "\(error)")
             return nil
         }
     }

@@ -26,11 +26,12 @@ package final class ShopClient: Sendable {
     /// - Parameters: gateway: `http://host:port`. - group: loops to work on; its own one when nil.
     package init(gateway: String, group: EventLoopGroup? = nil) {
         self.gateway = gateway
-        ownGroup = group == nil ? EventLoopGroup(count: 1) : nil
+        let loops = group ?? EventLoopGroup(count: 1)
+        ownGroup = group == nil ? loops : nil
         var configuration = HTTPClient.Configuration()
         configuration.maxConnectionsPerHostAndLoop = Self.maxConnections
         http = HTTPClient(
-            configuration: configuration, group: group ?? ownGroup ?? EventLoopGroup(count: 1), telemetry: nil)
+            configuration: configuration, group: loops, telemetry: nil)
     }
 
     private static let maxConnections = 256
