@@ -20,8 +20,7 @@ demo: ## shop on the running platform (in a second terminal)
 	@.build/release/vitrine demo
 
 test: setup ## the whole test suite, against real servers that it starts itself
-	@swift build --build-tests
-	@swift test --no-parallel
+	@deploy/test
 
 lint: ## formatting and configuration files
 	@deploy/lint
