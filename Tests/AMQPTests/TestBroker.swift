@@ -72,9 +72,9 @@ final class Gate: Sendable {
 
 struct TooLate: Error {}
 
-/// Waits until the condition holds, for up to half a minute.
+/// Waits until the condition holds, for up to a minute.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    for _ in 0..<3000 {
+    for _ in 0..<6000 {
         if try await condition() { return }
         try await Task.sleep(nanoseconds: 10_000_000)
     }

@@ -7,7 +7,7 @@ import Testing
 /// Saturation of loops and pools, as metrics tell it.
 @Suite struct RuntimeMetricsTests {
     private func eventually(_ condition: () -> Bool) async -> Bool {
-        for _ in 0..<1_000 {
+        for _ in 0..<6_000 {
             if condition() { return true }
             try? await Task.sleep(nanoseconds: 10_000_000)
         }

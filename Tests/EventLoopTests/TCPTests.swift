@@ -64,7 +64,7 @@ private struct Pair: Sendable {
 
     /// Waits until something is so.
     func until(_ condition: () -> Bool) async throws {
-        for _ in 0..<5_000 where !condition() { try await loop.sleep(milliseconds: 1) }
+        for _ in 0..<60_000 where !condition() { try await loop.sleep(milliseconds: 1) }
         #expect(condition())
     }
 }

@@ -88,7 +88,7 @@ import Wiring
 
     private func checkTrace(_ trace: String, _ folder: String) async throws {
         let script = Package.root + "/Tests/IntegrationTests/decode_spans.py"
-        let spans = try await eventually(seconds: 30, "the spans of the checkout") { () -> [Span]? in
+        let spans = try await eventually(seconds: 90, "the spans of the checkout") { () -> [Span]? in
             let decoded = try Command.run([Package.python, script, folder + "/otlp", trace])
             let spans = try decoded.output.split(separator: "\n").map {
                 try JSONDecoder().decode(Span.self, from: Data($0.utf8))
@@ -158,7 +158,7 @@ import Wiring
             let data: Data
         }
         func query(_ text: String, is wanted: String) async throws {
-            _ = try await eventually(seconds: 30, "\(text) = \(wanted)") { () -> Bool? in
+            _ = try await eventually(seconds: 90, "\(text) = \(wanted)") { () -> Bool? in
                 let answer = try await caller.send(.get, "/api/v1/query?query=\(text)").decode(Answer.self)
                 guard case .text(let value)? = answer.data.result.first?.value.last else { return nil }
                 return value == wanted ? true : nil

@@ -224,7 +224,7 @@ private final class Tally: Sendable {
     }
 
     private func waitForListener(_ client: PostgreSQLClient) async throws {
-        for _ in 0..<200 {
+        for _ in 0..<6_000 {
             let listening = try await client.query(
                 "SELECT pg_stat_activity",
                 """

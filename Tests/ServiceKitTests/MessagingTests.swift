@@ -192,7 +192,7 @@ import Testing
             }
         ) { (service, app) async throws in
             try await publish(OrderCreated(orderID: "o-1", total: 1), from: app)
-            #expect(try await eventually(seconds: 20) { try await effects(app) == [3] })
+            #expect(try await eventually(seconds: 60) { try await effects(app) == [3] })
             #expect(service.capture.value(#"message_retries_total{event="order.created"}"#) == 2)
             #expect(service.capture.value(#"message_dead_letters_total{event="order.created"}"#) == 0)
             // All attempts belong to the trace of the order.
@@ -244,7 +244,7 @@ import Testing
             }
         ) { (service, app) async throws in
             try await publish(OrderCreated(orderID: "o-1", total: 1), from: app)
-            #expect(try await eventually(seconds: 15) { try await effects(app) == [1] })
+            #expect(try await eventually(seconds: 60) { try await effects(app) == [1] })
             #expect(service.capture.value(#"message_retries_total{event="order.created"}"#) == 0)
         }
     }
@@ -309,8 +309,8 @@ import Testing
             #expect(ready.text.contains(#""status":"degraded""#))
             #expect(await eventually { service.capture.value("outbox_pending_messages") == 3 })
             let second = try RabbitServer(folder: folder, port: port, managementPort: management)
-            #expect(try await eventually(seconds: 30) { try await effects(app) == [1, 1, 1] })
-            #expect(await eventually(seconds: 15) { service.capture.value("outbox_pending_messages") == 0 })
+            #expect(try await eventually(seconds: 60) { try await effects(app) == [1, 1, 1] })
+            #expect(await eventually(seconds: 60) { service.capture.value("outbox_pending_messages") == 0 })
             second.stop()
         }
         _ = try TelemetryTesting.ChildProcess.run("/bin/rm", ["-rf", folder])

@@ -101,8 +101,8 @@ import Testing
             defer { prometheus.stop() }
             let api = API(url: prometheus.url, client: service.client)
 
-            #expect(try await eventually(seconds: 30) { try await api.isReady() })
-            #expect(try await eventually(seconds: 30) { try await api.query("up").first?.value.number == 1 })
+            #expect(try await eventually(seconds: 60) { try await api.isReady() })
+            #expect(try await eventually(seconds: 60) { try await api.query("up").first?.value.number == 1 })
             // What one scrape brought is not visible all at once.
             #expect(try await eventually { try await !api.query("visits_total").isEmpty })
             let visits = try await api.query("visits_total")

@@ -93,7 +93,7 @@ struct Answer {
 }
 
 /// Waits until something holds, for at most so long.
-func eventually(seconds: Int = 10, _ condition: () async throws -> Bool) async rethrows -> Bool {
+func eventually(seconds: Int = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let end = TelemetryClock.system.monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
     while TelemetryClock.system.monotonicNanoseconds() < end {
         if try await condition() { return true }

@@ -241,7 +241,7 @@ import Testing
         listener = TestListener(port: port)
         received = ""
         #expect(
-            await eventually(withinMilliseconds: 20_000) {
+            await eventually(withinMilliseconds: 60_000) {
                 if connection == nil { connection = listener?.accept() }
                 received += connection?.read() ?? ""
                 return received.contains("while away 19")
@@ -310,7 +310,7 @@ import Testing
         var second: TestConnection?
         var received = ""
         #expect(
-            await eventually(withinMilliseconds: 20_000) {
+            await eventually(withinMilliseconds: 60_000) {
                 if second == nil { second = listener.accept() }
                 received += second?.read() ?? ""
                 return received.contains("line 799 ")

@@ -4,7 +4,7 @@ import TelemetrySDK
 
 /// Waits until something holds that another thread or task brings about.
 func eventually(
-    withinMilliseconds limit: Int = 10_000, _ condition: () throws -> Bool
+    withinMilliseconds limit: Int = 60_000, _ condition: () throws -> Bool
 ) async rethrows -> Bool {
     for _ in 0..<(limit / 5) {
         if try condition() { return true }

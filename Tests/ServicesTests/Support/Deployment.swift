@@ -187,7 +187,7 @@ struct Reply {
 }
 
 /// Waits until something holds, for at most so long.
-func becomes(seconds: Int = 20, _ condition: () async throws -> Bool) async rethrows -> Bool {
+func becomes(seconds: Int = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
     let end = TelemetryClock.system.monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
     while TelemetryClock.system.monotonicNanoseconds() < end {
         if try await condition() { return true }
