@@ -49,7 +49,8 @@ import Testing
         return Dictionary(pairs) { first, _ in first }
     }
 
-    private func check(_ line: [String: String], _ signal: String) {
+    /// - Parameter frames: how deep at least the thread stood that the signal came to.
+    private func check(_ line: [String: String], _ signal: String, frames least: Int = 4) {
         #expect(line["log.level"] == "fatal")
         #expect(line["error.type"] == signal)
         #expect(line["service.name"] == "orders")
@@ -58,7 +59,7 @@ import Testing
         #expect((line["labels.build_id"]?.count ?? 0) >= 16)
         #expect(Int(line["process.pid"] ?? "") != nil)
         let frames = (line["error.stack_trace"] ?? "").split(separator: "|")
-        #expect(frames.count > 3, "\(frames)")
+        #expect(frames.count >= least, "\(frames)")
         #expect(frames.allSatisfy { $0.wholeMatch(of: /([^+]+\+)?0x[0-9a-f]+/) != nil }, "\(frames)")
     }
 
@@ -109,7 +110,8 @@ import Testing
                 sleep(10)
             })
         let line = try crashLine(result.standardErrorContent)
-        check(line, "SIGBUS")
+        // The kernel chooses the thread; one that waits in libc has few frames that can be walked.
+        check(line, "SIGBUS", frames: 1)
         #expect(line["message"]?.hasSuffix("sent by process \(line["process.pid"] ?? "?")") == true)
     }
 
