@@ -154,6 +154,13 @@ let package = Package(
             ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "LocalStack", ["EventLoop"]),
+        module(
+            "Operations", "ServiceTesting",
+            [
+                "AMQP", "EventLoop", "HTTP", "HTTPCodec", "LocalStack", "PostgreSQL", "Security", "ServiceKit",
+                "Telemetry",
+                "TelemetryTesting", "Values",
+            ]),
         module("Operations", "Shopping", ["EventLoop", "HTTPCodec", "HTTP"]),
         module("Operations", "Demo", ["Shopping", "Values"] + allContracts),
         module("Operations", "Load", ["Shopping", "EventLoop", "Telemetry", "Values"] + allContracts),
@@ -204,13 +211,13 @@ let package = Package(
             [
                 "Models", "Purchase", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec",
                 "PostgreSQL",
-                "Values", "Security", "LocalStack",
+                "Values", "Security", "LocalStack", "ServiceTesting",
             ]),
         tests(
             "ServicesTests",
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Security", "LocalStack",
+                "AMQP", "Values", "Configuration", "Security", "LocalStack", "ServiceTesting",
             ] + services.map { .init(stringLiteral: $0) } + allContracts),
         tests(
             "IntegrationTests",

@@ -3,6 +3,7 @@ import HTTPCodec
 import Models
 import PostgreSQL
 import ServiceKit
+import ServiceTesting
 import Testing
 
 @testable import Models

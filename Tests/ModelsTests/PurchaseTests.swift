@@ -2,6 +2,7 @@ import HTTPCodec
 import Models
 import Purchase
 import ServiceKit
+import ServiceTesting
 import Testing
 
 @testable import Models

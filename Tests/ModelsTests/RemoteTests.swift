@@ -7,6 +7,7 @@ import PostgreSQL
 import Security
 import ServiceKit
 import Synchronization
+import ServiceTesting
 import Telemetry
 import Testing
 import Values

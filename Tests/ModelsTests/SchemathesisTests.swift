@@ -4,6 +4,7 @@ import LocalStack
 import Models
 import Purchase
 import ServiceKit
+import ServiceTesting
 import Testing
 
 /// An independent judge, schemathesis, sends what the OpenAPI documents allow and forbid, and holds every answer to

@@ -1,6 +1,7 @@
 import PostgreSQL
 import HTTPCodec
 import Models
+import ServiceTesting
 import Testing
 
 @testable import Models

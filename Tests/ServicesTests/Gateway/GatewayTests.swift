@@ -4,6 +4,7 @@ import HTTPCodec
 import Security
 import ServiceKit
 import Synchronization
+import ServiceTesting
 import Telemetry
 import TelemetryTesting
 import Testing
@@ -349,7 +350,7 @@ import Testing
             for _ in 0..<8 {
                 let call = Task { try await self.get(gateway) }
                 let before = orders.requests.count
-                #expect(await becomes { orders.requests.count > before })
+                #expect(await eventually { orders.requests.count > before })
                 call.cancel()
                 _ = try? await call.value
             }

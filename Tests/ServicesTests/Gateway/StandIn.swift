@@ -1,4 +1,5 @@
 import HTTP
+import ServiceTesting
 import HTTPCodec
 import Synchronization
 

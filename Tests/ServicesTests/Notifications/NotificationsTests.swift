@@ -5,6 +5,7 @@ import OrdersContracts
 import PostgreSQL
 import ServiceKit
 import Synchronization
+import ServiceTesting
 import Telemetry
 import TelemetryTesting
 import Testing
@@ -141,11 +142,11 @@ import Values
             let order = Identifier.make()
             try await deployment.publish(event(.processing, order: order), messageID: "m-1", times: 5)
             try await deployment.publish(event(.shipping, order: order), messageID: "m-2", times: 2)
-            #expect(try await becomes { try await deliveries(deployment) == ["SENT 1", "SENT 1"] })
+            #expect(try await eventually { try await deliveries(deployment) == ["SENT 1", "SENT 1"] })
             // What came twice has been seen to come twice.
             let duplicates = #"inbox_duplicates_total{event="order.status_changed"}"#
             let capture = try deployment.capture("notifications")
-            #expect(await becomes { capture.value(duplicates) == 5 })
+            #expect(await eventually { capture.value(duplicates) == 5 })
             let files = Self.files(mailbox)
             #expect(files.count == 2)
             let letters = files.map { Self.read(mailbox + "/" + $0) }
@@ -156,17 +157,17 @@ import Values
                 #expect(letters.filter { $0.contains("Message-ID: <\(id)@vitrine.local>") }.count == 1)
             }
             #expect(capture.value(#"notifications_deliveries_total{channel="email",outcome="sent"}"#) == 2)
-            #expect(await becomes { capture.value("notifications_pending") == 0 })
+            #expect(await eventually { capture.value("notifications_pending") == 0 })
         }
     }
 
     @Test func sendingBelongsToTheTraceOfTheEventAndTellsNoAddress() async throws {
         try await running { deployment, _ in
             try await deployment.publish(event(.delivered, order: "o-1"))
-            #expect(try await becomes { try await deliveries(deployment) == ["SENT 1"] })
+            #expect(try await eventually { try await deliveries(deployment) == ["SENT 1"] })
             let capture = try deployment.capture("notifications")
             // The row is written within the span, so the span may end after it is seen.
-            #expect(await becomes { !capture.spans(named: "send notification").isEmpty })
+            #expect(await eventually { !capture.spans(named: "send notification").isEmpty })
             let sending = try #require(capture.spans(named: "send notification").first)
             let handled = capture.spans.filter { $0.context.traceID == sending.context.traceID && $0.kind == .consumer }
             #expect(!handled.isEmpty)
@@ -180,10 +181,10 @@ import Values
     @Test func whoHasNoAddressIsSkipped() async throws {
         try await running(users: Self.users(email: nil)) { deployment, mailbox in
             try await deployment.publish(event(.created, order: "o-1"))
-            #expect(try await becomes { try await deliveries(deployment) == ["SKIPPED 1"] })
+            #expect(try await eventually { try await deliveries(deployment) == ["SKIPPED 1"] })
             #expect(Self.files(mailbox).isEmpty)
             try await deployment.publish(event(.created, order: "o-2", user: "gone"))
-            #expect(try await becomes { try await deliveries(deployment).last == "FAILED 1 user_unknown" })
+            #expect(try await eventually { try await deliveries(deployment).last == "FAILED 1 user_unknown" })
         }
     }
 
@@ -198,7 +199,7 @@ import Values
         })
         try await running(users: users) { deployment, mailbox in
             try await deployment.publish(event(.created, order: "o-1"))
-            #expect(try await becomes { try await deliveries(deployment).first?.hasPrefix("SENT") == true })
+            #expect(try await eventually { try await deliveries(deployment).first?.hasPrefix("SENT") == true })
             #expect(Self.files(mailbox).count == 1)
             let retried = #"notifications_deliveries_total{channel="email",outcome="retried"}"#
             #expect((try deployment.capture("notifications").value(retried) ?? 0) >= 1)
@@ -211,7 +212,7 @@ import Values
         let server = MailServer(replies: ["451 later", "421 not now"])
         try await running(values: ["SMTP_URL": "smtp://127.0.0.1:\(server.port)"]) { deployment, _ in
             try await deployment.publish(event(.shipping, order: "o-1"), messageID: "m-1")
-            #expect(try await becomes { try await deliveries(deployment) == ["SENT 3"] })
+            #expect(try await eventually { try await deliveries(deployment) == ["SENT 3"] })
             #expect(server.attempts == 3)
             #expect(server.messages.count == 1)
             #expect(server.messages[0].contains("Message-ID: <m-1@vitrine.local>"))
@@ -223,7 +224,7 @@ import Values
         let server = MailServer(replies: ["554 never"])
         try await running(values: ["SMTP_URL": "smtp://127.0.0.1:\(server.port)"]) { deployment, _ in
             try await deployment.publish(event(.shipping, order: "o-1"))
-            #expect(try await becomes { try await deliveries(deployment) == ["FAILED 1 mail_refused"] })
+            #expect(try await eventually { try await deliveries(deployment) == ["FAILED 1 mail_refused"] })
             #expect(server.messages.isEmpty)
         }
         server.stop()
@@ -258,7 +259,7 @@ import Values
                 let limit: Int
                 let count: Int
             }
-            #expect(try await becomes { try await list("?subject=\(order)").decode(Page.self).count == 2 })
+            #expect(try await eventually { try await list("?subject=\(order)").decode(Page.self).count == 2 })
             let page: Page = try await list("?subject=\(order)&limit=1").decode()
             #expect(page.items.count == 1 && page.limit == 1)
             let rest: Page = try await list("?subject=\(order)&cursor=\(page.next_cursor ?? -1)").decode()
@@ -296,7 +297,7 @@ import Values
                 let items: [Item]
             }
             #expect(
-                try await becomes {
+                try await eventually {
                     try await Set(list("").decode(Page.self).items.map(\.state)) == ["SENT", "FAILED"]
                 })
             let failed: Page = try await list("?state=FAILED").decode()

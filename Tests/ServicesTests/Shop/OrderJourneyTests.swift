@@ -5,6 +5,7 @@ import OrdersContracts
 import PaymentsContracts
 import PostgreSQL
 import ProcessorContracts
+import ServiceTesting
 import ServiceKit
 import TelemetryTesting
 import Testing
@@ -40,8 +41,8 @@ import WarehouseContracts
             #expect(cart.items.isEmpty)
 
             #expect(try await floor.reaches(order.id, .delivered))
-            #expect(try await floor.holds { try await floor.payment(order.id)?.status == "CAPTURED" })
-            #expect(try await floor.holds { try await floor.stock(kettle).onHand == 7 })
+            #expect(try await eventually { try await floor.payment(order.id)?.status == "CAPTURED" })
+            #expect(try await eventually { try await floor.stock(kettle).onHand == 7 })
             #expect(try await floor.stock(kettle).reserved == 0)
             #expect(try await floor.charged(order.id) == 5_970)
             #expect(try await floor.held(order.id) == 0)
@@ -74,7 +75,7 @@ import WarehouseContracts
             let order: OrderView = try await floor.place(crown, 2, as: ShopFloor.person()).decode()
             #expect(try await floor.reaches(order.id, .cancelled))
             #expect(try await floor.payment(order.id)?.reason == "limit_exceeded")
-            #expect(try await floor.holds { try await floor.stock(crown).reserved == 0 })
+            #expect(try await eventually { try await floor.stock(crown).reserved == 0 })
             #expect(try await floor.stock(crown).onHand == 5)
             #expect(try await floor.charged(order.id) == 0)
             #expect(
@@ -95,7 +96,7 @@ import WarehouseContracts
 
             let order: OrderView = try await floor.place(kettle, 2, as: shopper).decode()
             #expect(try await floor.reaches(order.id, .cancelled))
-            #expect(try await floor.holds { try await floor.payment(order.id)?.status == "VOIDED" })
+            #expect(try await eventually { try await floor.payment(order.id)?.status == "VOIDED" })
             #expect(try await floor.held(order.id) == 0)
             #expect(try await floor.charged(order.id) == 0)
             let level = try await floor.stock(kettle)
@@ -110,7 +111,7 @@ import WarehouseContracts
             let kettle = try await floor.product("19.90", stock: 1)
             let order: OrderView = try await floor.place(kettle, 1, as: ShopFloor.person()).decode()
             #expect(try await floor.reaches(order.id, .cancelled))
-            #expect(try await floor.holds { try await floor.payment(order.id)?.status == "VOIDED" })
+            #expect(try await eventually { try await floor.payment(order.id)?.status == "VOIDED" })
             // The answer comes at last: nobody listens.
             try await floor.tell("processor", StockReserved(orderID: order.id))
             #expect(try await Self.outcomes(of: order.id, floor) == 1)
@@ -129,8 +130,8 @@ import WarehouseContracts
             let shopper = ShopFloor.person()
             let kettle = try await floor.product("19.90", stock: 10)
             let order: OrderView = try await floor.place(kettle, 4, as: shopper).decode()
-            #expect(try await floor.holds { try await floor.payment(order.id)?.status == "CAPTURED" })
-            #expect(try await floor.holds { try await floor.stock(kettle).onHand == 6 })
+            #expect(try await eventually { try await floor.payment(order.id)?.status == "CAPTURED" })
+            #expect(try await eventually { try await floor.stock(kettle).onHand == 6 })
             #expect(try await floor.reaches(order.id, .processing))
 
             let path = "/order-api/orders/\(order.id)/cancel"
@@ -140,8 +141,8 @@ import WarehouseContracts
             #expect(try await floor.order(order.id).updatedAt == cancelled.updatedAt)
             #expect(try await floor.send("orders", .put, path, as: shopper).status == 400)
 
-            #expect(try await floor.holds { try await floor.payment(order.id)?.status == "REFUNDED" })
-            #expect(try await floor.holds { try await floor.stock(kettle).onHand == 10 })
+            #expect(try await eventually { try await floor.payment(order.id)?.status == "REFUNDED" })
+            #expect(try await eventually { try await floor.stock(kettle).onHand == 10 })
             // The same news again moves nothing.
             let again = OrderCancelled(orderID: order.id, userID: shopper.id, total: order.total, reason: "again")
             for service in ["payments", "warehouse", "processor"] { try await floor.tell(service, again, times: 2) }
@@ -167,17 +168,17 @@ import WarehouseContracts
             }
             for order in orders {
                 #expect(
-                    try await floor.holds {
+                    try await eventually {
                         guard let status = try await floor.payment(order.id)?.status else { return false }
                         return status == "VOIDED" || status == "REFUNDED"
                     })
                 #expect(try await floor.charged(order.id) == 0)
                 #expect(try await floor.held(order.id) == 0)
                 #expect(try await floor.order(order.id).status == .cancelled)
-                #expect(try await floor.holds { try await Self.outcomes(of: order.id, floor) == 1 })
+                #expect(try await eventually { try await Self.outcomes(of: order.id, floor) == 1 })
             }
             #expect(
-                try await floor.holds {
+                try await eventually {
                     let level = try await floor.stock(kettle)
                     return level.onHand == 100 && level.reserved == 0
                 })

@@ -3,6 +3,7 @@ import HTTPCodec
 import OrdersContracts
 import PostgreSQL
 import ServiceKit
+import ServiceTesting
 import TelemetryTesting
 import Testing
 import Values
@@ -100,7 +101,7 @@ import Values
             let kettle = try await floor.product("19.90", stock: 10)
             let order: OrderView = try await floor.place(kettle, 1, as: anna).decode()
             _ = try await floor.place(kettle, 2, as: boris)
-            #expect(try await floor.holds { try await floor.payment(order.id, as: anna) != nil })
+            #expect(try await eventually { try await floor.payment(order.id, as: anna) != nil })
             func list(_ person: ShopFloor.Person) async throws -> Int {
                 try await floor.send("orders", .get, "/order-api/orders/", as: person).decode([OrderView].self).count
             }

@@ -15,6 +15,7 @@ import PostgreSQL
 import Processor
 import Security
 import ServiceKit
+import ServiceTesting
 import Telemetry
 import TelemetryTesting
 import Testing
@@ -25,65 +26,35 @@ import WarehouseContracts
 /// The six services that carry an order, in one process on real servers: each with a fresh database, all with one fresh
 /// broker, the telemetry of each kept in memory.
 struct ShopFloor {
-    let host: ServiceHost
-    let captures: [String: TelemetryCapture]
-    private let client: HTTPClient
+    private let deployment: Deployment
     private let broker: AMQPClient
 
     static let all = [
         CatalogService.definition, WarehouseService.definition, PaymentsService.definition,
         ProcessorService.definition, OrdersService.definition, CartService.definition,
     ]
-    private static let group = EventLoopGroup(count: 2)
-    private static let secrets = [
-        "JWT_SECRET": "a test secret of at least thirty-two bytes",
-        "IDENTITY_SECRET": "another test secret of at least thirty-two",
-    ]
 
     /// - Parameters: services: what runs. - values: settings beside the usual ones; orders never ship by default.
     static func run(
         _ services: [ServiceDefinition] = all, values: [String: String] = [:], _ body: (ShopFloor) async throws -> Void
     ) async throws {
-        var settings = secrets
-        settings["RABBITMQ_URL"] = try await TestServers.rabbitmq()
-        settings["REDIS_URL"] = try await TestServers.redis()
-        settings["DRAIN_TIMEOUT_SECONDS"] = "1"
-        settings["DATABASE_POOL_SIZE"] = "3"
-        settings["ORDERS_SHIP_AFTER_MILLISECONDS"] = "86400000"
-        settings["ORDERS_DELIVER_AFTER_MILLISECONDS"] = "86400000"
-        for service in services {
-            settings[service.name.uppercased() + "_PORT"] = "0"
-            guard service.database != nil else { continue }
-            settings[service.name.uppercased() + "_DATABASE_URL"] = try await TestServers.postgresDatabase()
+        let usual = ["ORDERS_SHIP_AFTER_MILLISECONDS": "86400000", "ORDERS_DELIVER_AFTER_MILLISECONDS": "86400000"]
+        try await Deployment.run(services, values: usual.merging(values) { $1 }) { deployment in
+            let broker = AMQPClient(
+                configuration: .init(url: deployment.settings["RABBITMQ_URL"] ?? ""), group: Deployment.group,
+                telemetry: .disabled())
+            do {
+                try await broker.start()
+                try await body(ShopFloor(deployment: deployment, broker: broker))
+            } catch {
+                await broker.stop(timeoutSeconds: 2)
+                throw error
+            }
+            await broker.stop(timeoutSeconds: 2)
         }
-        settings.merge(values) { $1 }
-        let captures = Dictionary(
-            uniqueKeysWithValues: services.map { ($0.name, TelemetryCapture(serviceName: $0.name)) })
-        let host = ServiceHost(services: services, of: services, values: settings, group: group) { name in
-            captures[name]?.telemetry ?? .disabled()
-        }
-        try await host.start()
-        let client = HTTPClient(group: group, telemetry: nil)
-        let broker = AMQPClient(
-            configuration: .init(url: settings["RABBITMQ_URL"] ?? ""), group: group, telemetry: .disabled())
-        let floor = ShopFloor(host: host, captures: captures, client: client, broker: broker)
-        do {
-            try await broker.start()
-            try await body(floor)
-        } catch {
-            await floor.stop()
-            throw error
-        }
-        await floor.stop()
     }
 
-    private func stop() async {
-        await broker.stop(timeoutSeconds: 2)
-        await host.stop()
-        await client.shutdown()
-    }
-
-    func capture(_ service: String) throws -> TelemetryCapture { try #require(captures[service]) }
+    func capture(_ service: String) throws -> TelemetryCapture { try deployment.capture(service) }
 
     // MARK: People
 
@@ -97,38 +68,21 @@ struct ShopFloor {
         let claims = AccessTokenClaims(
             subject: id, username: "mira", roles: roles, companyID: company, issuedAt: now - 10, expiresAt: now + 900,
             tokenID: Identifier.make())
-        return Person(id: id, authorization: "Bearer " + TokenSigner(secret: secrets["JWT_SECRET"] ?? "").sign(claims))
+        return Person(id: id, authorization: "Bearer " + Deployment.tokens.sign(claims))
     }
 
     static let admin = person(["admin"])
 
     // MARK: Requests
 
-    struct Answer: Sendable {
-        let status: Int
-        let text: String
-
-        func decode<T: Decodable>(_ type: T.Type = T.self) throws -> T {
-            try JSONDecoder().decode(type, from: Data(text.utf8))
-        }
-    }
-
     /// One request, its whole answer.
     func send(
         _ service: String, _ method: HTTPMethod, _ target: String, as person: Person?, json: String? = nil,
         headers: [String: String] = [:]
-    ) async throws -> Answer {
-        var request = HTTPRequest(method: method, target: target)
-        if let person { request.headers.add("authorization", person.authorization) }
-        for (name, value) in headers { request.headers.add(name, value) }
-        if let json {
-            request.headers.add("content-type", "application/json")
-            request.body = .bytes(Array(json.utf8))
-        }
-        let url = try #require(host.endpoints.first { $0.name == service }).url
-        let response = try await client.send(request, to: url, timeoutMilliseconds: 20_000)
-        let bytes = try await response.body.collect(upTo: 1 << 20)
-        return Answer(status: response.status.code, text: String(decoding: bytes, as: UTF8.self))
+    ) async throws -> Reply {
+        var all = headers.map { ($0.key, $0.value) }
+        if let person { all.append(("authorization", person.authorization)) }
+        return try await deployment.send(service, method, target, headers: all, json: json)
     }
 
     /// A new product, whose stock the warehouse knows.
@@ -137,8 +91,8 @@ struct ShopFloor {
             "catalog", .post, "/api/products/", as: admin,
             json: #"{"name":"Kettle","category":"Kitchen","price":\#(price),"stock_count":\#(stock)}"#
         ).decode()
-        if host.application("warehouse") != nil {
-            let isKnown = try await holds {
+        if deployment.captures["warehouse"] != nil {
+            let isKnown = try await eventually {
                 try await send("warehouse", .get, "/internal/stock/\(product.productID)", as: admin).status == 200
             }
             try #require(isKnown)
@@ -149,7 +103,7 @@ struct ShopFloor {
     /// Asks for an order past the cart.
     func place(
         _ product: ProductView, _ quantity: Int, as person: Person, price: Money? = nil, key: String? = nil
-    ) async throws -> Answer {
+    ) async throws -> Reply {
         let price = price ?? product.price
         let body = CreateOrder(
             items: [
@@ -167,7 +121,7 @@ struct ShopFloor {
 
     /// Waits until the order has this status.
     func reaches(_ id: String, _ status: OrderStatus) async throws -> Bool {
-        try await holds { try await order(id).status == status }
+        try await eventually { try await order(id).status == status }
     }
 
     func payment(_ orderID: String, as person: Person = ShopFloor.admin) async throws -> PaymentView? {
@@ -183,8 +137,7 @@ struct ShopFloor {
 
     /// One number out of a service's database: a statement that selects `n`.
     func number(_ service: String, _ sql: SQL) async throws -> Int {
-        let database = try #require(host.application(service)).database
-        return try await database.query("SELECT n", sql).first?.get("n") ?? 0
+        try await deployment.database(service).query("SELECT n", sql).first?.get("n") ?? 0
     }
 
     /// What the provider has taken for an order and not given back, in cents, by its own books.
@@ -236,19 +189,10 @@ struct ShopFloor {
         let id = Identifier.make()
         try await publish(event, messageID: id, times: times)
         try #require(
-            try await holds {
+            try await eventually {
                 try await number(
                     service,
                     "SELECT count(*) AS n FROM inbox WHERE message_id = \(id) AND consumer LIKE \(service + "-%")") > 0
             })
-    }
-
-    /// Waits until something holds, for at most so long.
-    func holds(seconds: Int = 20, _ condition: () async throws -> Bool) async throws -> Bool {
-        for _ in 0..<(seconds * 50) {
-            if try await condition() { return true }
-            try await Task.sleep(nanoseconds: 20_000_000)
-        }
-        return false
     }
 }

@@ -2,6 +2,7 @@ import HTTPCodec
 import PostgreSQL
 import Security
 import ServiceKit
+import ServiceTesting
 import Telemetry
 import TelemetryTesting
 import Testing

@@ -7,6 +7,7 @@ import PostgreSQL
 import ProcessorContracts
 import Security
 import ServiceKit
+import ServiceTesting
 import Testing
 import UsersContracts
 import Values
@@ -262,7 +263,7 @@ import Values
             try await users.publish(processed(one, 10_050), messageID: "m-1", times: 3)
             try await users.publish(processed(one, 10_050))
             try await users.publish(processed(two, 999, .failed))
-            #expect(try await becomes { try await spent() == Money(cents: 10_050) })
+            #expect(try await eventually { try await spent() == Money(cents: 10_050) })
 
             // A refund that is heard of before its order, and one after.
             let refund = { (id: String) in
@@ -271,16 +272,16 @@ import Values
             try await users.publish(refund(three), times: 2)
             let database = try users.database("users")
             #expect(
-                try await becomes {
+                try await eventually {
                     let row = try await database.query(
                         "SELECT spendings", "SELECT 1 FROM spendings WHERE order_id = \(three)::uuid AND is_refunded")
                     return row.count == 1
                 })
             try await users.publish(processed(three, 700))
             try await users.publish(processed(two, 2_000))
-            #expect(try await becomes { try await spent() == Money(cents: 12_050) })
+            #expect(try await eventually { try await spent() == Money(cents: 12_050) })
             try await users.publish(refund(one), times: 2)
-            #expect(try await becomes { try await spent() == Money(cents: 2_000) })
+            #expect(try await eventually { try await spent() == Money(cents: 2_000) })
         }
     }
 
