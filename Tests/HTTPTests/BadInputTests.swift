@@ -1,6 +1,7 @@
 import EventLoop
 import HTTP
 import HTTPCodec
+import TelemetryTesting
 import Testing
 
 /// The HTTP row of the reliability policy: each is refused in plain words, and the server goes on.
@@ -103,7 +104,7 @@ import Testing
             try await client.send(get413)
             let sent = try await client.sendUntilStuck(atMost: 64 << 20)
             #expect(sent < 32 << 20)
-            let isGone = try await eventually { server.connectionCount == 0 }
+            let isGone = await eventually { server.connectionCount == 0 }
             #expect(isGone)
         }
     }

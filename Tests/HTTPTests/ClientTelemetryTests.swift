@@ -139,7 +139,7 @@ import Testing
             let response = try await client.send(HTTPRequest(method: .get, target: "/"), to: server.url)
             #expect(capture.spans.isEmpty)
             _ = try await response.body.collect(upTo: 64 << 20)
-            let isEnded = try await eventually { capture.spans.count == 1 }
+            let isEnded = await eventually { capture.spans.count == 1 }
             #expect(isEnded)
         }
         await client.shutdown()

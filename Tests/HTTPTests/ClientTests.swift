@@ -3,6 +3,7 @@ import HTTP
 import HTTPCodec
 import Synchronization
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// The client against our own server: pool, streams, time.
@@ -84,7 +85,7 @@ import Testing
                 try await loops.loops[0].run {
                     let request = HTTPRequest(method: .get, target: "/")
                     async let first = client.send(request, to: server.url)
-                    _ = try await eventually { gate.arrivals == 1 }
+                    _ = await eventually { gate.arrivals == 1 }
                     await #expect(throws: HTTPClientError.timedOut) {
                         _ = try await client.send(request, to: server.url, timeoutMilliseconds: 50)
                     }
@@ -165,7 +166,7 @@ import Testing
         try await serving(handler: { _ in HTTPResponse(body: .stream(length: nil, pieces)) }) { server in
             try await calling { client in
                 _ = try await client.send(HTTPRequest(method: .get, target: "/"), to: server.url)
-                let isGone = try await eventually { server.connectionCount == 0 }
+                let isGone = await eventually { server.connectionCount == 0 }
                 #expect(isGone)
             }
         }
@@ -234,10 +235,10 @@ import Testing
             try await calling { client in
                 let url = server.url
                 let task = Task { try await client.send(HTTPRequest(method: .get, target: "/"), to: url) }
-                _ = try await eventually { gate.arrivals == 1 }
+                _ = await eventually { gate.arrivals == 1 }
                 task.cancel()
                 await #expect(throws: CancellationError.self) { try await task.value }
-                let isCancelled = try await eventually { wasCancelled.load(ordering: .relaxed) }
+                let isCancelled = await eventually { wasCancelled.load(ordering: .relaxed) }
                 #expect(isCancelled)
             }
         }
@@ -251,7 +252,7 @@ import Testing
             await #expect(throws: HTTPClientError.shutDown) {
                 _ = try await client.send(HTTPRequest(method: .get, target: "/"), to: server.url)
             }
-            let isGone = try await eventually { server.connectionCount == 0 }
+            let isGone = await eventually { server.connectionCount == 0 }
             #expect(isGone)
         }
     }
@@ -261,7 +262,7 @@ import Testing
             try await calling({ $0.idleTimeoutSeconds = 1 }) { client in
                 _ = try await client.send(HTTPRequest(method: .get, target: "/"), to: server.url)
                 #expect(server.connectionCount == 1)
-                let isGone = try await eventually { server.connectionCount == 0 }
+                let isGone = await eventually { server.connectionCount == 0 }
                 #expect(isGone)
             }
         }

@@ -2,6 +2,7 @@ import EventLoop
 import HTTP
 import HTTPCodec
 import Synchronization
+import TelemetryTesting
 import Testing
 
 /// Connections: how many, how they leave, how the server stops.
@@ -25,7 +26,7 @@ import Testing
 
             // A place is free again as soon as one leaves.
             kept.removeLast()
-            let hasLeft = try await eventually { server.connectionCount == 1 }
+            let hasLeft = await eventually { server.connectionCount == 1 }
             #expect(hasLeft)
             let fourth = try RawClient(port: server.port)
             try await fourth.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -62,12 +63,12 @@ import Testing
                 let client = try RawClient(port: server.port)
                 if byReset { client.resetOnClose() }
                 try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-                let isHandling = try await eventually { gate.arrivals == 1 }
+                let isHandling = await eventually { gate.arrivals == 1 }
                 #expect(isHandling)
             }
-            let isCancelled = try await eventually { wasCancelled.load(ordering: .relaxed) }
+            let isCancelled = await eventually { wasCancelled.load(ordering: .relaxed) }
             #expect(isCancelled)
-            let isGone = try await eventually { server.connectionCount == 0 }
+            let isGone = await eventually { server.connectionCount == 0 }
             #expect(isGone)
         }
     }
@@ -80,7 +81,7 @@ import Testing
                 try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
                 _ = try await client.receive()
             }
-            let isGone = try await eventually { server.connectionCount == 0 }
+            let isGone = await eventually { server.connectionCount == 0 }
             #expect(isGone)
             let made = pieces.made.value
             try await Task.sleep(nanoseconds: 100_000_000)
@@ -114,12 +115,12 @@ import Testing
                 try await client.send("GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
                 busy.append(client)
             }
-            let areHandled = try await eventually { gate.arrivals == 20 }
+            let areHandled = await eventually { gate.arrivals == 20 }
             #expect(areHandled)
             async let drained: Void = server.drain(timeoutSeconds: 10)
             let rest = try await idle.receiveToEnd()
             #expect(rest.isEmpty)
-            let isRefusing = try await eventually { (try? RawClient(port: server.port)) == nil }
+            let isRefusing = await eventually { (try? RawClient(port: server.port)) == nil }
             #expect(isRefusing)
             gate.open()
             for client in busy {
@@ -142,11 +143,11 @@ import Testing
         try await serving(handler: handler) { server in
             let client = try RawClient(port: server.port)
             try await client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            let isHandled = try await eventually { gate.arrivals == 1 }
+            let isHandled = await eventually { gate.arrivals == 1 }
             #expect(isHandled)
             await server.drain(timeoutSeconds: 1)
             #expect(server.connectionCount == 0)
-            let isCancelled = try await eventually { wasCancelled.load(ordering: .relaxed) }
+            let isCancelled = await eventually { wasCancelled.load(ordering: .relaxed) }
             #expect(isCancelled)
             let all = try await client.receiveToEnd()
             #expect(all.isEmpty)
@@ -182,7 +183,7 @@ import Testing
                         return (complete, broken)
                     }
                 }
-                _ = try? await eventually { answered.load(ordering: .relaxed) > 200 }
+                _ = await eventually { answered.load(ordering: .relaxed) > 200 }
                 await server.drain(timeoutSeconds: 10)
                 return await group.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
             }

@@ -50,16 +50,6 @@ func calling(
     HTTPResponse(body: .bytes(Array("hello".utf8)))
 }
 
-/// Waits until something is so, or a minute.
-/// - Returns: whether it became so.
-func eventually(_ condition: () -> Bool) async throws -> Bool {
-    for _ in 0..<12_000 {
-        if condition() { return true }
-        try await Task.sleep(nanoseconds: 5_000_000)
-    }
-    return condition()
-}
-
 /// Something that many may wait for, to happen once.
 final class Gate: Sendable {
     private let opened = Atomic<Bool>(false)

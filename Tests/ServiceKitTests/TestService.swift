@@ -91,13 +91,3 @@ struct Answer {
     let headers: HTTPFields
     let text: String
 }
-
-/// Waits until something holds, for at most so long.
-func eventually(seconds: Int = 60, _ condition: () async throws -> Bool) async rethrows -> Bool {
-    let end = TelemetryClock.system.monotonicNanoseconds() + UInt64(seconds) * 1_000_000_000
-    while TelemetryClock.system.monotonicNanoseconds() < end {
-        if try await condition() { return true }
-        try? await Task.sleep(nanoseconds: 10_000_000)
-    }
-    return try await condition()
-}

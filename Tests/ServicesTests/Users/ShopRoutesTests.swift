@@ -8,6 +8,7 @@ import ProcessorContracts
 import Security
 import ServiceKit
 import ServiceTesting
+import TelemetryTesting
 import Testing
 import UsersContracts
 import Values
