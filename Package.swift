@@ -217,7 +217,7 @@ let package = Package(
             "ServicesTests",
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Security", "LocalStack", "ServiceTesting",
+                "AMQP", "Mail", "Values", "Configuration", "Security", "LocalStack", "ServiceTesting",
             ] + services.map { .init(stringLiteral: $0) } + allContracts),
         tests(
             "IntegrationTests",

@@ -108,7 +108,7 @@ struct LocalPlatform {
     }
 
     private mutating func configureServices() throws {
-        for name in ["JWT_SECRET", "IDENTITY_SECRET"] where settings[name] == nil {
+        for name in ["JWT_SECRET", "IDENTITY_SECRET", "NOTIFICATIONS_ALERTS_TOKEN"] where settings[name] == nil {
             settings[name] = try folder.secret(name)
         }
         if settings["USERS_ADMIN_EMAIL"] == nil {
@@ -179,11 +179,14 @@ struct LocalPlatform {
         defer { workers.shutdown() }
         if AlertmanagerServer.isInstalled {
             let port = try port(9093, of: "Alertmanager")
+            let token = try folder.file("alertmanager/token", settings["NOTIFICATIONS_ALERTS_TOKEN"] ?? "")
+            let webhook = AlertmanagerConfiguration.Webhook(
+                url: (settings["NOTIFICATIONS_URL"] ?? "") + "/alerts/v4", tokenFile: token)
             alertmanager = try await terminal.step("Alertmanager") {
                 try await workers.run {
                     try AlertmanagerServer(
                         folder: path + "/alertmanager", port: port,
-                        configuration: AlertmanagerConfiguration(webhook: nil).text)
+                        configuration: AlertmanagerConfiguration(webhook: webhook).text)
                 }
             }
         }

@@ -72,6 +72,7 @@ import Wiring
             try await checkRules(prometheus)
             try await checkQueries(prometheus)
             try await checkWatchdog(Caller(url: try #require(endpoints["ALERTMANAGER_URL"]), http: http))
+            try await checkWebhook(endpoints, http)
             for service in ServiceTable.all {
                 let url = try #require(endpoints[service.name.uppercased() + "_URL"])
                 let page = try await Caller(url: url, http: http).send(.get, "/metrics")
@@ -199,6 +200,24 @@ import Wiring
             #expect(alert.annotations.values.allSatisfy { !$0.contains("error expanding") }, "\(alert.labels)")
             #expect(alert.annotations["runbook_url"]?.hasSuffix("/\(alert.labels.alertname).md") == true)
         }
+    }
+
+    /// And from Alertmanager to notifications, where administrators find it.
+    private func checkWebhook(_ endpoints: [String: String], _ http: HTTPClient) async throws {
+        struct Page: Decodable {
+            struct Item: Decodable { let status: String }
+            let items: [Item]
+        }
+        let gateway = Caller(url: try #require(endpoints["GATEWAY_URL"]), http: http)
+        let token = try await gateway.token(
+            try #require(endpoints["USERS_ADMIN_EMAIL"]), try #require(endpoints["USERS_ADMIN_PASSWORD"]))
+        let notifications = Caller(url: try #require(endpoints["NOTIFICATIONS_URL"]), http: http)
+        let page = try await eventually(seconds: 120, "the watchdog at notifications") { () -> Page? in
+            let page = try await notifications.send(.get, "/api/v1/alerts?name=Watchdog", token: token).decode(
+                Page.self)
+            return page.items.isEmpty ? nil : page
+        }
+        #expect(page.items.first?.status == "firing")
     }
 
     // MARK: Logs

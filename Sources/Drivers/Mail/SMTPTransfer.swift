@@ -11,12 +11,9 @@ struct SMTPTransfer {
     private static let connectTimeoutMilliseconds = 5_000
     private static let timeoutMilliseconds = 30_000
 
-    /// Once a process, before any handle.
-    private static let isReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
-
     /// - Throws: `MailError`.
     func send(_ bytes: [UInt8], from: String, to: String) throws(MailError) {
-        guard Self.isReady, let handle = curl_easy_init() else { throw .transport("libcurl cannot be used") }
+        guard Curl.isReady, let handle = curl_easy_init() else { throw .transport("libcurl cannot be used") }
         defer { curl_easy_cleanup(handle) }
         var receivers = curl_slist_append(nil, "<\(to)>")
         defer {

@@ -46,6 +46,13 @@ package final class LocalFolder: Sendable {
         return value
     }
 
+    /// Writes a file that only this user may read.
+    /// - Returns: its path.
+    package func file(_ name: String, _ text: String) throws -> String {
+        try Files.write("\(path)/\(name)", text, mode: 0o600)
+        return "\(path)/\(name)"
+    }
+
     /// Writes what runs where, for other commands to find (`endpoints.env`).
     package func publish(_ endpoints: [String: String]) throws {
         try Files.write(path + "/endpoints.env", Self.text(endpoints), mode: 0o600)

@@ -9,7 +9,8 @@ package struct PlatformRendering: Sendable {
     package init(services: [ServiceDefinition]) { self.services = services }
 
     /// Where Alertmanager of `docker-compose.monitoring.yml` posts to.
-    private static let webhook: String? = nil
+    private static let webhook = AlertmanagerConfiguration.Webhook(
+        url: "http://notifications:8005/alerts/v4", tokenFile: "/run/alertmanager/token")
 
     /// What is wrong with the declarations and with what refers to them, a sentence each.
     package var problems: [String] {

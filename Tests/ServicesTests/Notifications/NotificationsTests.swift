@@ -43,7 +43,8 @@ import Values
 @Suite struct DeliveryScheduleTests {
     private func delivery(_ attempts: Int) -> Delivery {
         Delivery(
-            id: "d", messageID: "m", userID: "u", subject: "", text: "", attempts: attempts,
+            id: "d", kind: .order, channel: .email, messageID: "m", userID: "u", subject: "", text: "",
+            attempts: attempts,
             createdAt: Timestamp(microseconds: 0), context: TelemetryContext())
     }
 
@@ -57,11 +58,18 @@ import Values
         #expect((450_000...900_000).contains(longest))
     }
 
+    @Test func aServerThatAsksToWaitIsNotAskedSooner() throws {
+        let pause = DeliverySchedule().pause(
+            after: delivery(1), .telegramLimited, atLeast: 37, now: Timestamp(microseconds: 1))
+        #expect(try #require(pause) == 37_000)
+    }
+
     @Test func whatCannotSucceedAndWhatIsTooOldIsGivenUp() {
         let schedule = DeliverySchedule()
         let soon = Timestamp(microseconds: 1)
         #expect(schedule.pause(after: delivery(1), .mailRefused, now: soon) == nil)
         #expect(schedule.pause(after: delivery(1), .userUnknown, now: soon) == nil)
+        #expect(schedule.pause(after: delivery(1), .telegramRefused, now: soon) == nil)
         let nextDay = Timestamp(microseconds: 86_400_000_000)
         #expect(schedule.pause(after: delivery(9), .mailUnavailable, now: nextDay) == nil)
     }

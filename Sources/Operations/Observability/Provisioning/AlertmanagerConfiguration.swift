@@ -1,16 +1,34 @@
 /// `alerts/alertmanager.yml`: who hears of which alert, how alerts are put together, and which keep quiet because
 /// another one says it better.
 package struct AlertmanagerConfiguration: Sendable {
-    /// Where alerts are posted to, firing and resolved; nil to show them only.
-    package let webhook: String?
-    let time: TimeScale
+    /// Where alerts are posted to, firing and resolved.
+    package struct Webhook: Sendable {
+        let url: String
+        /// A file with the token that notifications ask for.
+        let tokenFile: String
 
-    package init(webhook: String?, time: TimeScale = TimeScale()) {
+        package init(url: String, tokenFile: String) {
+            self.url = url
+            self.tokenFile = tokenFile
+        }
+    }
+
+    /// nil to show alerts only.
+    let webhook: Webhook?
+    let time: TimeScale
+    /// More addresses that the people on call are told at, without a token.
+    let others: [String]
+
+    package init(webhook: Webhook?, others: [String] = [], time: TimeScale = TimeScale()) {
         self.webhook = webhook
+        self.others = others
         self.time = time
     }
 
-    private static let silent = "none"
+    /// Most alerts of one post; notifications take twice as many.
+    private static let maxAlerts: Document = 100
+
+    private static let information = "information"
 
     /// An alert that makes others superfluous.
     private struct Inhibition {
@@ -63,7 +81,7 @@ package struct AlertmanagerConfiguration: Sendable {
                 "receiver": "tickets", "group_by": ["alertname", "job"], "group_wait": .string(time.seconds(30).text),
                 "group_interval": .string(time.minutes(5).text), "repeat_interval": "12h",
                 "routes": [
-                    ["receiver": .string(Self.silent), "matchers": ["severity=\"info\""]],
+                    ["receiver": .string(Self.information), "matchers": ["severity=\"info\""]],
                     [
                         "receiver": "pages", "matchers": ["severity=\"page\""],
                         "group_wait": .string(time.seconds(10).text), "repeat_interval": "1h",
@@ -71,18 +89,25 @@ package struct AlertmanagerConfiguration: Sendable {
                 ],
             ],
             "inhibit_rules": .array(Self.inhibitions.map(document(of:))),
-            "receivers": [["name": .string(Self.silent)], receiver("pages"), receiver("tickets")],
+            "receivers": [receiver(Self.information), receiver("pages"), receiver("tickets")],
         ]
     }
 
     private func receiver(_ name: String) -> Document {
-        .object([
-            ("name", .string(name)),
-            (
-                "webhook_configs",
-                webhook.map { [["url": .string($0), "send_resolved": true, "max_alerts": 100]] }
-            ),
-        ])
+        .object([("name", .string(name)), ("webhook_configs", webhooks.isEmpty ? nil : .array(webhooks))])
+    }
+
+    private var webhooks: [Document] {
+        let own = webhook.map { webhook -> Document in
+            [
+                "url": .string(webhook.url), "send_resolved": true, "max_alerts": Self.maxAlerts,
+                "http_config": [
+                    "authorization": ["type": "Bearer", "credentials_file": .string(webhook.tokenFile)]
+                ],
+            ]
+        }
+        return [own].compactMap { $0 }
+            + others.map { ["url": .string($0), "send_resolved": true, "max_alerts": Self.maxAlerts] }
     }
 
     private func document(of inhibition: Inhibition) -> Document {

@@ -4,10 +4,11 @@ internal import ServiceKit
 internal import Telemetry
 internal import Values
 
-/// What administrators may look at: the audit trail, and what became of messages. Pages go by `lsn`.
+/// What administrators may look at: the audit trail, what became of messages, and alerts. Pages go by `lsn`.
 struct AdminRoutes: Sendable {
     let audit: AuditLog
     let deliveries: DeliveryRepository
+    let alerts: AlertEvents
 
     private static let limits = 1...200
     private static let defaultLimit = 50
@@ -42,6 +43,15 @@ struct AdminRoutes: Sendable {
         let (cursor, limit) = try page(request)
         let items = try await deliveries.list(
             state: state, orderID: try text(request, "order_id"), after: cursor, limit: limit)
+        return try .json(
+            Page(
+                items: items, next_cursor: items.count == limit ? items.last?.lsn : nil, limit: limit,
+                count: items.count))
+    }
+
+    @Sendable func listAlerts(_ request: Request) async throws -> HTTPResponse {
+        let (cursor, limit) = try page(request)
+        let items = try await alerts.list(name: try text(request, "name"), after: cursor, limit: limit)
         return try .json(
             Page(
                 items: items, next_cursor: items.count == limit ? items.last?.lsn : nil, limit: limit,

@@ -11,7 +11,10 @@ struct DeliverySender: Sendable {
     let deliveries: DeliveryRepository
     let services: ServiceClient
     let mail: MailClient
+    let telegram: TelegramClient?
     let from: String
+    /// Where the people on call read e-mail.
+    let onCall: String
     let schedule: DeliverySchedule
     let telemetry: NotificationsTelemetry
     let tracer: Tracer
@@ -48,20 +51,18 @@ struct DeliverySender: Sendable {
     /// - Returns: what went wrong, when something did.
     private func send(_ delivery: Delivery) async throws -> Delivery.Problem? {
         do {
-            let contact: UserContact = try await services.get(
-                "users", "/internal/users/\(delivery.userID)/contact", template: "/internal/users/{id}/contact",
-                as: .service)
-            guard let address = contact.email else {
-                try await deliveries.settle(delivery.id, .skipped)
-                telemetry.noteSkipped(delivery.id)
-                return nil
+            switch (delivery.kind, delivery.channel) {
+            case (.alert, .telegram): try await sendTelegram(delivery)
+            case (.alert, .email): try await sendMail(delivery, to: onCall, text: delivery.text)
+            case (.order, _):
+                guard try await sendToCustomer(delivery) else {
+                    try await deliveries.settle(delivery.id, .skipped)
+                    telemetry.noteSkipped(delivery)
+                    return nil
+                }
             }
-            try await mail.send(
-                MailMessage(
-                    messageID: "\(delivery.messageID)@\(Self.messageDomain)", from: from, to: address,
-                    subject: delivery.subject, text: StatusLetter.greeted(delivery.text, name: contact.name)))
             try await deliveries.settle(delivery.id, .sent)
-            telemetry.noteSent(delivery.id, seconds: Timestamp.now().seconds(since: delivery.createdAt))
+            telemetry.noteSent(delivery, seconds: Timestamp.now().seconds(since: delivery.createdAt))
             return nil
         } catch let error as ServiceCallError {
             return try await failed(
@@ -71,18 +72,48 @@ struct DeliverySender: Sendable {
             case .invalidMessage(let what): return try await failed(delivery, .mailRefused, what)
             case .transport(let what): return try await failed(delivery, .mailUnavailable, what)
             }
+        } catch let error as TelegramError {
+            switch error {
+            case .limited(let seconds):
+                return try await failed(delivery, .telegramLimited, error.description, atLeast: seconds)
+            case .refused: return try await failed(delivery, .telegramRefused, error.description)
+            case .unavailable: return try await failed(delivery, .telegramUnavailable, error.description)
+            }
         }
     }
 
-    private func failed(_ delivery: Delivery, _ problem: Delivery.Problem, _ what: String) async throws
-        -> Delivery.Problem
-    {
-        if let milliseconds = schedule.pause(after: delivery, problem, now: .now()) {
+    /// - Returns: false when the customer has no address.
+    private func sendToCustomer(_ delivery: Delivery) async throws -> Bool {
+        let contact: UserContact = try await services.get(
+            "users", "/internal/users/\(delivery.userID)/contact", template: "/internal/users/{id}/contact",
+            as: .service)
+        guard let address = contact.email else { return false }
+        try await sendMail(delivery, to: address, text: StatusLetter.greeted(delivery.text, name: contact.name))
+        return true
+    }
+
+    private func sendMail(_ delivery: Delivery, to address: String, text: String) async throws {
+        try await mail.send(
+            MailMessage(
+                messageID: "\(delivery.messageID)@\(Self.messageDomain)", from: from, to: address,
+                subject: delivery.subject, text: text))
+    }
+
+    private func sendTelegram(_ delivery: Delivery) async throws {
+        // Written down while there was a bot; it comes back with the configuration, or is given up after a day.
+        guard let telegram else { throw TelegramError.unavailable("no bot is configured (TELEGRAM_BOT_TOKEN)") }
+        try await telegram.send(delivery.subject + "\n\n" + delivery.text)
+    }
+
+    private func failed(
+        _ delivery: Delivery, _ problem: Delivery.Problem, _ what: String, atLeast seconds: Int = 0
+    ) async throws -> Delivery.Problem {
+        if let milliseconds = schedule.pause(after: delivery, problem, atLeast: seconds, now: .now()) {
             try await deliveries.postpone(delivery.id, milliseconds: milliseconds, problem)
-            telemetry.noteRetry(delivery.id, problem, what)
+            telemetry.noteRetry(delivery, problem, what)
         } else {
             try await deliveries.settle(delivery.id, .failed, problem)
-            telemetry.noteFailed(delivery.id, problem, what)
+            telemetry.noteFailed(delivery, problem, what)
         }
         return problem
     }

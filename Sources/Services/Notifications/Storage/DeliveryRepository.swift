@@ -13,6 +13,7 @@ struct DeliveryRepository: Sendable {
         let lsn: Int64
         let id: String
         let message_id: String
+        let kind: String
         let channel: String
         let user_id: String
         let order_id: String
@@ -24,20 +25,28 @@ struct DeliveryRepository: Sendable {
         let sent_at: Timestamp?
     }
 
-    /// Writes down a message that is to be sent; the same event gives one message.
-    func insert(
-        messageID: String, userID: String, orderID: String, subject: String, text: String,
-        in transaction: PostgreSQLTransaction
-    ) async throws {
+    /// A message that is to be sent.
+    struct New: Sendable {
+        let messageID: String
+        var kind = Delivery.Kind.order
+        var channel = Delivery.Channel.email
+        var userID = ""
+        var orderID = ""
+        let subject: String
+        let text: String
+    }
+
+    /// Writes down a message that is to be sent; the same event gives one message a channel.
+    func insert(_ new: New, in transaction: PostgreSQLTransaction) async throws {
         var carried: [String: String] = [:]
         Propagation.inject(.current) { carried[$0] = $1 }
         let context = String(decoding: try JSONText.encode(carried), as: UTF8.self)
         try await transaction.query(
             "INSERT deliveries",
             """
-            INSERT INTO deliveries (id, message_id, channel, user_id, order_id, subject, text, state, context)
-            VALUES (\(Identifier.make())::uuid, \(messageID), 'email', \(userID), \(orderID), \(subject), \(text),
-                    'PENDING', \(context)::jsonb)
+            INSERT INTO deliveries (id, message_id, kind, channel, user_id, order_id, subject, text, state, context)
+            VALUES (\(Identifier.make())::uuid, \(new.messageID), \(new.kind.rawValue), \(new.channel.rawValue),
+                    \(new.userID), \(new.orderID), \(new.subject), \(new.text), 'PENDING', \(context)::jsonb)
             ON CONFLICT (message_id, channel) DO NOTHING
             """)
     }
@@ -52,13 +61,15 @@ struct DeliveryRepository: Sendable {
                                   next_attempt_at = now() + \(leaseSeconds)::int * interval '1 second'
             WHERE id IN (SELECT id FROM deliveries WHERE state = 'PENDING' AND next_attempt_at <= now()
                          ORDER BY next_attempt_at LIMIT \(limit)::int FOR UPDATE SKIP LOCKED)
-            RETURNING id, message_id, user_id, subject, text, attempts, created_at, context
+            RETURNING id, kind, channel, message_id, user_id, subject, text, attempts, created_at, context
             """
         ).rows.map { row in
             let headers = try JSONDecoder().decode(
                 [String: String].self, from: Data(try row.get("context", as: String.self).utf8))
             return Delivery(
-                id: try row.get("id"), messageID: try row.get("message_id"), userID: try row.get("user_id"),
+                id: try row.get("id"), kind: Delivery.Kind(rawValue: try row.get("kind")) ?? .order,
+                channel: Delivery.Channel(rawValue: try row.get("channel")) ?? .email,
+                messageID: try row.get("message_id"), userID: try row.get("user_id"),
                 subject: try row.get("subject"), text: try row.get("text"), attempts: try row.get("attempts"),
                 createdAt: try row.get("created_at"), context: Propagation.extract { headers[$0] })
         }
@@ -96,7 +107,7 @@ struct DeliveryRepository: Sendable {
         try await database.query(
             "SELECT deliveries",
             """
-            SELECT lsn, id, message_id, channel, user_id, order_id, subject, state, attempts, last_error, created_at,
+            SELECT lsn, id, message_id, kind, channel, user_id, order_id, subject, state, attempts, last_error, created_at,
                    sent_at
             FROM deliveries
             WHERE lsn > \(cursor) AND (\(state?.rawValue)::text IS NULL OR state = \(state?.rawValue)::text)
@@ -106,7 +117,8 @@ struct DeliveryRepository: Sendable {
         ).rows.map { row in
             Listed(
                 lsn: try row.get("lsn"), id: try row.get("id"), message_id: try row.get("message_id"),
-                channel: try row.get("channel"), user_id: try row.get("user_id"), order_id: try row.get("order_id"),
+                kind: try row.get("kind"), channel: try row.get("channel"), user_id: try row.get("user_id"),
+                order_id: try row.get("order_id"),
                 subject: try row.get("subject"), state: try row.get("state"), attempts: try row.get("attempts"),
                 last_error: try row.optional("last_error"), created_at: try row.get("created_at"),
                 sent_at: try row.optional("sent_at"))
