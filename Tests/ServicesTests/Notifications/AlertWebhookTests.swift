@@ -5,6 +5,7 @@ import HTTPCodec
 import LocalStack
 import PostgreSQL
 import ServiceKit
+import ServiceTesting
 import Synchronization
 import Telemetry
 import TelemetryTesting
@@ -157,7 +158,7 @@ private final class BotAPI: Sendable {
             #expect(try await post(deployment, over).text == #"{"new":1,"received":1}"#)
             #expect(try await post(deployment, over).text == #"{"new":0,"received":1}"#)
             #expect(
-                try await becomes {
+                try await eventually {
                     try await deliveries(deployment) == Array(repeating: "alert email SENT", count: 3)
                 })
             let letters = try Command.run(["sh", "-c", "cat \(mailbox)/*.eml"]).output
@@ -263,7 +264,7 @@ private final class BotAPI: Sendable {
         try await running(bot: bot) { deployment, _ in
             #expect(try await post(deployment, message([alert("firing", "HighErrorRate")])).status == 200)
             #expect(
-                try await becomes {
+                try await eventually {
                     try await deliveries(deployment) == ["alert email SENT", "alert telegram SENT"]
                 })
             let sent = bot.sent.withLock { $0 }
@@ -284,7 +285,7 @@ private final class BotAPI: Sendable {
             let reply = try await post(deployment, message([alert("firing", "A")]))
             #expect(reply.status == 200)
             #expect(
-                try await becomes {
+                try await eventually {
                     try await deliveries(deployment) == ["alert email SENT", "alert telegram FAILED"]
                 })
         }
