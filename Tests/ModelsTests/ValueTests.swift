@@ -1,5 +1,6 @@
 import Models
 import PostgreSQL
+import Telemetry
 import Testing
 import Values
 
@@ -102,4 +103,52 @@ import Values
 
     @Test(arguments: ["", "a", "\"a", "\"a\",", ",\"a\"", "\"a\" \"b\"", "w/\"a\"", "**", "\"a b\"", "\"é\""])
     func malformedOnesAreRefused(header: String) { #expect(EntityTags(header) == nil) }
+
+    /// What the value makes of a column, or nil when it is not of the type.
+    private func throughTheValue<V: FieldValue>(_ type: V.Type, _ column: UnsafeRawBufferPointer?) -> String? {
+        guard let value = V.read(column: column) else { return nil }
+        var buffer = ByteBuffer()
+        value.write(to: &buffer)
+        return buffer.string()
+    }
+
+    private func writtenDirectly<V: FieldValue>(_ type: V.Type, _ column: UnsafeRawBufferPointer?) -> String? {
+        var buffer = ByteBuffer()
+        return V.columnWriter(column, &buffer) ? buffer.string() : nil
+    }
+
+    private func expectTheSame<V: FieldValue>(_ type: V.Type, _ columns: [String]) {
+        for column in columns {
+            Array(column.utf8).withUnsafeBytes { bytes in
+                #expect(writtenDirectly(V.self, bytes) == throughTheValue(V.self, bytes), "\(V.self) '\(column)'")
+                #expect(writtenDirectly(V?.self, bytes) == throughTheValue(V?.self, bytes), "\(V.self)? '\(column)'")
+            }
+        }
+        #expect(writtenDirectly(V.self, nil) == nil)
+        #expect(writtenDirectly(V?.self, nil) == "null")
+    }
+
+    @Test func aColumnWrittenAsItCameReadsAsItsValueWould() {
+        expectTheSame(Int.self, ["0", "-1", "42", "9223372036854775807", "-9223372036854775808", "", "-", "1.5", "x"])
+        expectTheSame(
+            Money.self,
+            [
+                "0.00", "12.50", "-12.50", "0.05", "999999999999.99", "1000000000000.00", "7", "7.5", "1.005", "",
+                ".50",
+                "-.50", "NaN",
+            ])
+        expectTheSame(Bool.self, ["t", "f", "", "true"])
+        expectTheSame(String.self, ["", "plain", "quote \" and \\", "línea\n\u{1}", "a\u{2028}b🙂", "</script>"])
+        expectTheSame(
+            Timestamp.self,
+            [
+                "2026-01-31 12:00:00+00", "2026-01-31 12:00:00.5+00", "2026-01-31 12:00:00.123456+00",
+                "0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00", "2026-01-31 12:00:00+02",
+                "2026-01-31 12:00:00.25+05:30", "infinity", "-infinity", "", "12026-01-31 12:00:00+00",
+                "0044-03-15 12:00:00+00 BC",
+            ])
+        expectTheSame(ID.self, ["0123abcd-4567-89ef-8abc-def012345678", "", "0123abcd"])
+        expectTheSame(JSONObject.self, ["{}", #"{"bin": 7, "text": "é"}"#])
+        expectTheSame(Gadget.Colour.self, ["red", "green", "blue", "", "Red", "mauve"])
+    }
 }

@@ -10,6 +10,15 @@ package struct PostgreSQLResult: Sendable {
         (0..<handle.rowCount).map { PostgreSQLRow(handle: handle, index: Int32($0)) }
     }
 
+    /// How many rows were returned.
+    package var rowCount: Int { handle.rowCount }
+
+    /// - Parameter index: from 0; traps past `rowCount`.
+    package func row(_ index: Int) -> PostgreSQLRow {
+        precondition(index >= 0 && index < handle.rowCount, "the result has no row \(index)")
+        return PostgreSQLRow(handle: handle, index: Int32(index))
+    }
+
     /// Rows returned, inserted, updated or deleted.
     package var count: Int { handle.rowCount > 0 ? handle.rowCount : handle.affected }
 
@@ -48,13 +57,15 @@ final class ResultHandle: @unchecked Sendable {
 }
 
 extension ResultHandle {
+    func field(_ row: Int32, _ column: Int32) -> UnsafeRawBufferPointer? {
+        precondition(column >= 0 && column < columnCount, "the statement has no column \(column)")
+        guard PQgetisnull(pointer, row, column) == 0, let value = PQgetvalue(pointer, row, column) else { return nil }
+        return UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(pointer, row, column)))
+    }
+
     /// The bytes of a field; nil for NULL.
     func withField<R>(_ row: Int32, _ column: Int32, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
-        precondition(column >= 0 && column < columnCount, "the statement has no column \(column)")
-        guard PQgetisnull(pointer, row, column) == 0, let value = PQgetvalue(pointer, row, column) else {
-            return body(nil)
-        }
-        return body(UnsafeRawBufferPointer(start: value, count: Int(PQgetlength(pointer, row, column))))
+        body(field(row, column))
     }
 }
 
@@ -86,4 +97,8 @@ package struct PostgreSQLRow: Sendable {
     package func withColumn<R>(_ column: Int, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
         handle.withField(index, Int32(column), body)
     }
+
+    /// The same bytes, for loops over many columns; valid while the row, or another of its result, is alive.
+    /// - Parameter column: from 0, in the order of the statement.
+    package func unsafeColumn(_ column: Int32) -> UnsafeRawBufferPointer? { handle.field(index, column) }
 }

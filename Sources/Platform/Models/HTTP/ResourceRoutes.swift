@@ -2,7 +2,6 @@ internal import HTTP
 internal import HTTPCodec
 internal import PostgreSQL
 internal import ServiceKit
-internal import Telemetry
 
 /// The routes of a resource (P6): every answer, every refusal and every document comes from the model's schema.
 struct ResourceRoutes<M: Model>: Sendable {
@@ -30,38 +29,20 @@ struct ResourceRoutes<M: Model>: Sendable {
     @Sendable private func list(_ request: Request) async throws -> HTTPResponse {
         let parameters = try request.queryParameters()
         let caller = try Caller(request, company: parameters[Caller.parameter])
-        let page = try await manager.list(try ListQuery(parameters, of: M.schema), caller, in: nil)
-        return .json(bytes: Self.json(page))
-    }
-
-    private static func json(_ page: Page<M>) -> [UInt8] {
-        var buffer = ByteBuffer(capacity: 64 + page.items.count * 512)
-        buffer.append("{\"items\":[" as StaticString)
-        for (index, item) in page.items.enumerated() {
-            if index > 0 { buffer.append(UInt8(ascii: ",")) }
-            M.schema.write(item, to: &buffer)
-        }
-        buffer.append("],\"next_cursor\":" as StaticString)
-        if let cursor = page.nextCursor { buffer.appendDecimal(cursor) } else { buffer.append("null" as StaticString) }
-        buffer.append(",\"limit\":" as StaticString)
-        buffer.appendDecimal(page.limit)
-        buffer.append(",\"count\":" as StaticString)
-        buffer.appendDecimal(page.items.count)
-        buffer.append(UInt8(ascii: "}"))
-        return buffer.array()
+        return .json(bytes: try await manager.listJSON(try ListQuery(parameters, of: M.schema), caller))
     }
 
     @Sendable private func show(_ request: Request) async throws -> HTTPResponse {
         let (id, caller) = try Self.target(request)
         let known = try EntityTags(request, "If-None-Match")
-        guard let model = try await manager.find(id, caller, in: nil) else { throw M.schema.notFound }
-        let tag = M.schema.entityTag(model)
+        guard let row = try await manager.findJSON(id, caller) else { throw M.schema.notFound }
+        let tag = Schema<M>.entityTag(row.updatedAt)
         if let known, known.contains(weakly: tag) {
             var response = HTTPResponse(status: .notModified)
             response.headers.add("etag", tag)
             return response
         }
-        return Self.answer(model)
+        return Self.answer(row.json, tag)
     }
 
     // MARK: Writing
@@ -129,8 +110,12 @@ struct ResourceRoutes<M: Model>: Sendable {
     // MARK: Parts
 
     private static func answer(_ model: M, status: HTTPStatus = .ok) -> HTTPResponse {
-        var response = HTTPResponse.json(bytes: M.schema.json(model), status: status)
-        response.headers.add("etag", M.schema.entityTag(model))
+        answer(M.schema.json(model), M.schema.entityTag(model), status: status)
+    }
+
+    private static func answer(_ json: [UInt8], _ tag: String, status: HTTPStatus = .ok) -> HTTPResponse {
+        var response = HTTPResponse.json(bytes: json, status: status)
+        response.headers.add("etag", tag)
         return response
     }
 

@@ -1,6 +1,8 @@
 internal import HTTPCodec
 internal import PostgreSQL
 internal import ServiceKit
+internal import Telemetry
+internal import Values
 
 /// Reads and writes the rows of a model in the service's own database. Each statement names the tenant, each change is
 /// one transaction with its hooks.
@@ -24,14 +26,71 @@ struct LocalManager<M: Model>: Sendable {
     func find(
         _ id: ID, _ caller: Caller, in transaction: PostgreSQLTransaction?, lock: Lock = .none
     ) async throws -> M? {
+        try await row(id, caller, in: transaction, lock: lock).map(schema.model)
+    }
+
+    private func row(
+        _ id: ID, _ caller: Caller, in transaction: PostgreSQLTransaction?, lock: Lock = .none
+    ) async throws -> PostgreSQLRow? {
         var statement = ScopedStatement.select(schema.columnList, from: table, caller.tenant)
         statement.append(" AND id = ")
         statement.bind(id.parameter, as: "uuid")
         statement.append(lock.rawValue)
-        return try await run("SELECT \(table)", statement.sql(), in: transaction).first.map(schema.model)
+        return try await run("SELECT \(table)", statement.sql(), in: transaction).first
+    }
+
+    /// A row as clients see it, and its version.
+    func findJSON(_ id: ID, _ caller: Caller) async throws -> (json: [UInt8], updatedAt: Timestamp)? {
+        guard let row = try await row(id, caller, in: nil) else { return nil }
+        guard let writer = schema.rowWriter else {
+            let model = try schema.model(row)
+            return (schema.json(model), model.base.updatedAt)
+        }
+        var buffer = ByteBuffer(capacity: 1024)
+        try writer.write(row, to: &buffer)
+        return (buffer.array(), try RowWriter.updatedAt(row))
     }
 
     func list(_ query: ListQuery, _ caller: Caller, in transaction: PostgreSQLTransaction?) async throws -> Page<M> {
+        let result = try await rows(query, caller, in: transaction)
+        let items = try (0..<min(result.rowCount, query.limit)).map { try schema.model(result.row($0)) }
+        return Page(
+            items: items, nextCursor: result.rowCount > query.limit ? items.last?.base.lsn : nil, limit: query.limit)
+    }
+
+    /// A page as clients see it.
+    func listJSON(_ query: ListQuery, _ caller: Caller) async throws -> [UInt8] {
+        let result = try await rows(query, caller, in: nil)
+        let count = min(result.rowCount, query.limit)
+        var buffer = ByteBuffer(capacity: 64 + count * 512)
+        buffer.append("{\"items\":[" as StaticString)
+        let schema = schema
+        for index in 0..<count {
+            if index > 0 { buffer.append(UInt8(ascii: ",")) }
+            if let writer = schema.rowWriter {
+                try writer.write(result.row(index), to: &buffer)
+            } else {
+                schema.write(try schema.model(result.row(index)), to: &buffer)
+            }
+        }
+        buffer.append("],\"next_cursor\":" as StaticString)
+        if result.rowCount > query.limit {
+            buffer.appendDecimal(try RowWriter.lsn(result.row(count - 1)))
+        } else {
+            buffer.append("null" as StaticString)
+        }
+        buffer.append(",\"limit\":" as StaticString)
+        buffer.appendDecimal(query.limit)
+        buffer.append(",\"count\":" as StaticString)
+        buffer.appendDecimal(count)
+        buffer.append(UInt8(ascii: "}"))
+        return buffer.array()
+    }
+
+    /// The rows of a page, and one more when there is another page.
+    private func rows(
+        _ query: ListQuery, _ caller: Caller, in transaction: PostgreSQLTransaction?
+    ) async throws -> PostgreSQLResult {
         let list = ListStatement(schema: schema, query: query, tenant: caller.tenant)
         var last: [PostgreSQLParameter] = []
         if let sql = list.cursorRow() {
@@ -43,10 +102,7 @@ struct LocalManager<M: Model>: Sendable {
                 PostgreSQLParameter(row.withColumn(index) { $0.map { String(decoding: $0, as: UTF8.self) } })
             }
         }
-        let rows = try await run("SELECT \(table)", try list.sql(after: last), in: transaction).rows
-        let items = try rows.prefix(query.limit).map(schema.model)
-        return Page(
-            items: items, nextCursor: rows.count > query.limit ? items.last?.base.lsn : nil, limit: query.limit)
+        return try await run("SELECT \(table)", try list.sql(after: last), in: transaction)
     }
 
     // MARK: Writing

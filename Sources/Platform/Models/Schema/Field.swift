@@ -32,6 +32,8 @@ package struct Field<M: Model>: Sendable {
     let load: @Sendable (UnsafeMutablePointer<M>, UnsafeRawBufferPointer?) -> Bool
     let parameter: @Sendable (UnsafePointer<M>) -> PostgreSQLParameter
     let write: @Sendable (UnsafePointer<M>, inout ByteBuffer) -> Void
+    /// Writes the column as JSON; nil for a computed property, whose getter has the last word.
+    let writeColumn: ColumnWriter?
     let assign: @Sendable (UnsafeMutablePointer<M>, JSONInput) throws(FieldProblem) -> Void
     let reset: @Sendable (UnsafeMutablePointer<M>, UnsafePointer<M>) -> Void
     let check: @Sendable (UnsafePointer<M>) throws(FieldProblem) -> Void
@@ -74,6 +76,7 @@ package struct Field<M: Model>: Sendable {
         }
         parameter = { place.get($0).parameter }
         write = { model, buffer in place.get(model).write(to: &buffer) }
+        writeColumn = place.offset == nil ? nil : V.columnWriter
         assign = { model, json throws(FieldProblem) in place.set(try V.read(json: json, rule), in: model) }
         reset = { model, template in place.set(place.get(template), in: model) }
         check = { model throws(FieldProblem) in try place.get(model).check(rule) }

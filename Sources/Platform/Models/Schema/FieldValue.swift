@@ -14,6 +14,8 @@ package protocol FieldValue: Hashable, Sendable {
     /// Reads a column's text; nil when it is not of this type.
     /// - Parameter column: nil for NULL.
     static func read(column: UnsafeRawBufferPointer?) -> Self?
+    /// Writes the text of a column as the JSON of its value, without making the value. Asked once for each field.
+    static var columnWriter: ColumnWriter { get }
     var parameter: PostgreSQLParameter { get }
 
     /// Reads what a client sent.
@@ -26,6 +28,19 @@ package protocol FieldValue: Hashable, Sendable {
 
     /// Whether the value of a row in memory obeys the rule; what code sets is checked like what clients send.
     func check(_ rule: Rule) throws(FieldProblem)
+}
+
+/// Appends the JSON of a column's text, which is nil for NULL; false when the text is not of the field's type.
+package typealias ColumnWriter = @Sendable (UnsafeRawBufferPointer?, inout ByteBuffer) -> Bool
+
+extension FieldValue {
+    package static var columnWriter: ColumnWriter {
+        { column, buffer in
+            guard let value = read(column: column) else { return false }
+            value.write(to: &buffer)
+            return true
+        }
+    }
 }
 
 /// A value in a client's JSON.

@@ -14,6 +14,8 @@ package struct Schema<M: Model>: Sendable {
     let columnList: String
     /// `"name":`, by field.
     private let keys: [[UInt8]]
+    /// Writes rows as they come from the database; nil when only a model can.
+    let rowWriter: RowWriter?
 
     /// - Parameter table: plural, lower case, underscores.
     package init(_ table: String, @FieldList<M> _ fields: () -> [Field<M>]) {
@@ -28,6 +30,7 @@ package struct Schema<M: Model>: Sendable {
         columns = Column.base + fields.filter(\.isFilterable).map(Column.init)
         columnList = (Column.baseNames + fields.map(\.name)).joined(separator: ", ")
         keys = fields.map { Array(",\"\($0.name)\":".utf8) }
+        rowWriter = RowWriter(fields)
     }
 
     func column(_ name: String) -> Column? { columns.first { $0.name == name } }
