@@ -176,7 +176,8 @@ let package = Package(
         .executableTarget(
             name: "vitrine-bench",
             dependencies: [
-                "EventLoop", "Gateway", "HTTP", "HTTPCodec", "LocalStack", "Orders", "ServiceKit", "Telemetry",
+                "EventLoop", "Gateway", "HTTP", "HTTPCodec", "LocalStack", "Models", "Orders", "Purchase", "ServiceKit",
+                "Telemetry",
             ],
             path: "Benchmarks/Servers", swiftSettings: settings),
 

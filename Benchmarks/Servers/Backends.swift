@@ -1,20 +1,23 @@
 import LocalStack
 
-/// A private PostgreSQL, as careful with the disk as `vitrine up` has it, and a private RabbitMQ.
+/// A private PostgreSQL, as careful with the disk as `vitrine up` has it, and a private RabbitMQ where one is needed.
 final class Backends: Sendable {
     private let postgres: PostgresServer
-    private let rabbit: RabbitServer
+    private let rabbit: RabbitServer?
 
-    /// Starts both, and says where they are on standard output.
-    init(folder: String) throws {
+    /// Starts them, and says where they are on standard output.
+    init(folder: String, hasBroker: Bool) throws {
         postgres = try PostgresServer(folder: folder + "/postgres", port: try Ports.free(), durability: .full)
-        rabbit = try RabbitServer(
-            folder: folder + "/rabbitmq", port: try Ports.free(), managementPort: try Ports.free())
-        BenchServer.write(1, "DATABASE_URL=\(postgres.url)\nRABBITMQ_URL=\(rabbit.url)\nready\n")
+        rabbit =
+            hasBroker
+            ? try RabbitServer(
+                folder: folder + "/rabbitmq", port: try Ports.free(), managementPort: try Ports.free()) : nil
+        let broker = rabbit.map { "RABBITMQ_URL=\($0.url)\n" } ?? ""
+        BenchServer.write(1, "DATABASE_URL=\(postgres.url)\n\(broker)ready\n")
     }
 
     func stop() {
-        rabbit.stop()
+        rabbit?.stop()
         postgres.stop()
     }
 }

@@ -19,8 +19,12 @@ enum Kind: String, CaseIterable {
     case gateway
     /// The platform's orders, alone; `DATABASE_URL`, `RABBITMQ_URL` and `CATALOG_URL` name what it needs.
     case orders
+    /// A model in PostgreSQL under `DATABASE_URL`, and a second service, on `READER_PORT`, that reads it from the first.
+    case models
     /// No server of ours: a PostgreSQL and a RabbitMQ for the others, under `BENCH_FOLDER`.
     case backends
+    /// The PostgreSQL alone.
+    case database
 
     static let body = Array(#"{"message":"hello"}"#.utf8)
 
@@ -30,11 +34,14 @@ enum Kind: String, CaseIterable {
     func serve(port: Int, settings: [String: String], group: EventLoopGroup) async throws -> any Sendable {
         switch self {
         case .bare: try await Self.serveBare(port: port, group: group)
-        case .full: try await Self.host(Self.hello(port), settings, group)
-        case .quiet: try await Self.host(Self.hello(port), settings, group) { _ in .disabled() }
-        case .gateway: try await Self.host(GatewayService.definition, settings, group, port: port)
-        case .orders: try await Self.host(OrdersService.definition, settings, group, port: port)
-        case .backends: try Backends(folder: settings["BENCH_FOLDER"] ?? ".")
+        case .full: try await Self.host([Self.hello(port)], settings, group)
+        case .quiet: try await Self.host([Self.hello(port)], settings, group) { _ in .disabled() }
+        case .gateway: try await Self.host([GatewayService.definition], settings, group, port: port)
+        case .orders: try await Self.host([OrdersService.definition], settings, group, port: port)
+        case .models:
+            try await Self.host([ModelServices.keeper, ModelServices.reader], settings, group, port: port)
+        case .backends: try Backends(folder: settings["BENCH_FOLDER"] ?? ".", hasBroker: true)
+        case .database: try Backends(folder: settings["BENCH_FOLDER"] ?? ".", hasBroker: false)
         }
     }
 
@@ -58,13 +65,14 @@ enum Kind: String, CaseIterable {
         }
     }
 
+    /// - Parameter port: of the first service.
     private static func host(
-        _ definition: ServiceDefinition, _ settings: [String: String], _ group: EventLoopGroup, port: Int? = nil,
+        _ services: [ServiceDefinition], _ settings: [String: String], _ group: EventLoopGroup, port: Int? = nil,
         telemetry: (@Sendable (String) -> Telemetry)? = nil
     ) async throws -> ServiceHost {
         var settings = settings
-        if let port { settings[definition.name.uppercased() + "_PORT"] = "\(port)" }
-        let host = ServiceHost(services: [definition], values: settings, group: group, telemetry: telemetry)
+        if let port { settings[services[0].name.uppercased() + "_PORT"] = "\(port)" }
+        let host = ServiceHost(services: services, values: settings, group: group, telemetry: telemetry)
         try await host.start()
         return host
     }

@@ -1,6 +1,6 @@
 """The cases of the table; the bounds in them are those that the project has set itself."""
 
-from . import answers, ordering, proxying, stack, telemetry
+from . import answers, models, ordering, proxying, stack, telemetry
 
 
 class Case:
@@ -16,6 +16,7 @@ ALL = [
     Case("answers", "A small JSON answer", answers.measure),
     Case("proxying", "A proxied GET", proxying.measure),
     Case("ordering", "An order, committed", ordering.measure),
+    Case("models", "Rows of a model", models.measure),
     Case("stack", "The whole platform", stack.measure),
     Case("telemetry", "The telemetry core", telemetry.measure),
 ]

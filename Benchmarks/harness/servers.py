@@ -38,6 +38,10 @@ class Server:
     def pid(self):
         return self.process.pid
 
+    def at(self, port):
+        """The same process at another of its ports."""
+        return Server(self.name, self.process, port, self.log)
+
     def wait_until_ready(self, path, headers=None):
         """Waits for the first answer of status 200, and returns its body."""
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
