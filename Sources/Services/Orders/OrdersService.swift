@@ -32,6 +32,9 @@ package enum OrdersService {
                 in: context.transaction)
         }
 
+        app.invariant(
+            .oneOutcome, "orders and their outcomes",
+            OrderInvariants(database: database, outcomeSeconds: configuration.outcomeSeconds).undecided)
         app.every(milliseconds: 500, "ship_orders") {
             try await progress.advance(
                 .processing, afterMilliseconds: configuration.shipAfterMilliseconds, in: database)

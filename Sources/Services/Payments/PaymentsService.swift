@@ -24,6 +24,9 @@ package enum PaymentsService {
 
         app.routes("/api/v1/payments", PaymentRoutes(database: app.database).declare)
 
+        app.invariant(
+            .chargedOnce, "payments and the provider's ledger", PaymentInvariants(database: app.database).charges)
+
         app.on(OrderCreated.self) { event, context in
             try await runner.take(
                 .created, about: event.orderID,

@@ -53,6 +53,7 @@ package enum ProcessorService {
         }
 
         let database = app.database
+        app.invariant(.oneOutcome, "decisions", ProcessingInvariants(database: database).decisions)
         app.every(milliseconds: 1_000, "saga_timeouts") { try await runner.failOverdue(database) }
         app.every(milliseconds: 5_000, "saga_gauges") {
             let open = try await ProcessingRecords.open(database)

@@ -18,6 +18,7 @@ package enum UsersService {
             Migration(1, "create_users", PackageResources._001_create_users_sql),
             Migration(
                 2, "add_activity_and_spendings", PackageResources._002_add_activity_and_spendings_sql),
+            Migration(3, "index_spendings", PackageResources._003_index_spendings_sql),
         ],
         consumes: [.to(OrderProcessed.self), .to(PaymentRefunded.self)],
         telemetry: UsersTelemetry.declarations
@@ -57,6 +58,9 @@ package enum UsersService {
         if let admin = configuration.admin {
             app.component(FirstAdministrator(accounts: accounts, email: admin.email, password: admin.password))
         }
+        app.invariant(
+            .booksAgree, "users and their orders", rows: SpendingInvariants.rows,
+            SpendingInvariants(database: app.database).totals)
         app.every(milliseconds: 10_000, "active_users") {
             telemetry.active.set(Double(try await users.countActive(withinSeconds: 900)))
         }

@@ -27,6 +27,10 @@ package enum WarehouseService {
         app.routes("/api/v1/stock-levels", routes.declare)
         app.routes("/internal/stock", routes.declareInternal)
 
+        app.invariant(
+            .stockAddsUp, "levels and movements", rows: StockInvariants.rows,
+            StockInvariants(database: app.database).levels)
+
         app.on(ProductCreated.self) { try await catalog.take(CatalogNews($0), $1) }
         app.on(ProductUpdated.self) { try await catalog.take(CatalogNews($0), $1) }
         app.on(ProductDeleted.self) { try await catalog.take(CatalogNews($0), $1) }

@@ -2,6 +2,7 @@ internal import Cart
 internal import Notifications
 internal import Payments
 internal import Processor
+internal import ServiceKit
 internal import Telemetry
 internal import Users
 internal import Warehouse
@@ -50,6 +51,15 @@ extension AlertCatalog {
 
     private var agreement: [AlertRule] {
         [
+            AlertRule(
+                "InvariantViolated", .page, .shop, .critical,
+                when: .happened(
+                    InvariantTelemetry.violations.series, by: ["job", "invariant"], over: time.minutes(5)),
+                for: time.minutes(0), as: .count,
+                summary: "data of {{ $labels.job }} breaks invariant {{ $labels.invariant }}",
+                impact:
+                    "Orders, money or stock no longer agree: what shoppers are told or charged may be wrong, and it does not heal by itself.",
+                dashboard: JourneyDashboard.uid),
             AlertRule(
                 "PaymentContradiction", .page, .payments, .critical,
                 when: .happened(PaymentsTelemetry.contradictions.series, by: ["job"], over: time.minutes(15)),

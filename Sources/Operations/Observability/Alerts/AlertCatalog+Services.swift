@@ -65,18 +65,20 @@ extension AlertCatalog {
                 "MemoryHigh", .page, .platform, .high,
                 when: .share(
                     of: declared.gauge("process_resident_memory_bytes"),
-                    in: declared.gauge("process_memory_limit_bytes"), by: ["job", "instance"], above: 0.9),
+                    in: declared.gauge("process_memory_limit_bytes"), by: ["job", "instance"], above: 0.9
+                ).ofProcess,
                 for: time.minutes(5), as: .percent,
-                summary: "{{ $labels.job }} uses more than 90 % of the memory it may have",
+                summary: "the process of {{ $labels.job }} uses more than 90 % of the memory it may have",
                 impact: "The kernel is about to end the process: requests under way would be cut off.",
                 dashboard: ServiceDashboard.uidPrefix),
             AlertRule(
                 "DescriptorsHigh", .ticket, .platform, .high,
                 when: .share(
                     of: declared.gauge("process_open_fds"), in: declared.gauge("process_max_fds"),
-                    by: ["job", "instance"], above: 0.8),
+                    by: ["job", "instance"], above: 0.8
+                ).ofProcess,
                 for: time.minutes(5), as: .percent,
-                summary: "{{ $labels.job }} has opened more than 80 % of its file descriptors",
+                summary: "the process of {{ $labels.job }} has opened more than 80 % of its file descriptors",
                 impact: "When none is left, the service takes no connection and reaches no database.",
                 dashboard: ServiceDashboard.uidPrefix),
             AlertRule(
@@ -95,18 +97,21 @@ extension AlertCatalog {
                 when: .quantile(
                     0.99, of: declared.buckets("event_loop_lag_seconds"),
                     count: declared.count("event_loop_lag_seconds"), by: ["job", "instance"], above: 0.1,
-                    over: time.minutes(5), atLeast: 20),
+                    over: time.minutes(5), atLeast: 20
+                ).ofProcess,
                 for: time.minutes(5), as: .seconds,
-                summary: "an event loop of {{ $labels.job }} keeps others waiting for more than 100 ms",
+                summary: "an event loop of the process of {{ $labels.job }} keeps others waiting for more than 100 ms",
                 impact:
                     "Every request on that loop waits, whatever it asks for: the service is out of CPU, or something blocks.",
                 dashboard: ServiceDashboard.uidPrefix),
             AlertRule(
                 "WorkerPoolRefusing", .page, .platform, .high,
                 when: .happened(
-                    declared.counter("worker_pool_refused_total"), by: ["job", "pool"], over: time.minutes(5)),
+                    declared.counter("worker_pool_refused_total"), by: ["job", "instance", "pool"],
+                    over: time.minutes(5)
+                ).ofProcess,
                 for: time.minutes(1), as: .count,
-                summary: "the threads '{{ $labels.pool }}' of {{ $labels.job }} take no more work",
+                summary: "the threads '{{ $labels.pool }}' of the process of {{ $labels.job }} take no more work",
                 impact:
                     "What these threads do fails at once: log-ins wait for password hashes, letters for the mail server.",
                 dashboard: ServiceDashboard.uidPrefix),

@@ -32,29 +32,36 @@ extension AlertCatalog {
                 "SpansDropped", .ticket, .platform, .normal,
                 when: .happened(
                     declared.counter("otel_sdk_processor_span_processed_total").where("error_type", .something),
-                    by: ["job", "error_type"], over: time.minutes(10)),
-                for: time.minutes(5), as: .count, summary: "{{ $labels.job }} drops spans: {{ $labels.error_type }}",
+                    by: ["job", "instance", "error_type"], over: time.minutes(10)
+                ).ofProcess,
+                for: time.minutes(5), as: .count,
+                summary: "the process of {{ $labels.job }} drops spans: {{ $labels.error_type }}",
                 impact: "Traces have holes; users feel nothing.", dashboard: TelemetryDashboard.uid),
             AlertRule(
                 "SpanExportFailing", .ticket, .platform, .normal,
                 when: .share(
-                    of: exported.where("error_type", .something), in: exported, by: ["job"], above: 0.1,
-                    over: time.minutes(10), atLeast: 50),
+                    of: exported.where("error_type", .something), in: exported, by: ["job", "instance"],
+                    above: 0.1, over: time.minutes(10), atLeast: 50
+                ).ofProcess,
                 for: time.minutes(5), as: .percent, summary: "more than 10 % of spans do not reach the collector",
                 impact: "Traces are missing; users feel nothing.", dashboard: TelemetryDashboard.uid),
             AlertRule(
                 "LogLinesDropped", .ticket, .platform, .high,
                 when: .happened(
-                    declared.counter("telemetry_log_lines_dropped_total"), by: ["job", "destination", "reason"],
-                    over: time.minutes(10)),
+                    declared.counter("telemetry_log_lines_dropped_total"),
+                    by: ["job", "instance", "destination", "reason"],
+                    over: time.minutes(10)
+                ).ofProcess,
                 for: time.minutes(5), as: .count,
-                summary: "{{ $labels.job }} loses log lines to {{ $labels.destination }}: {{ $labels.reason }}",
+                summary:
+                    "the process of {{ $labels.job }} loses log lines to {{ $labels.destination }}: {{ $labels.reason }}",
                 impact: "The audit trail and searches have holes; users feel nothing.",
                 dashboard: TelemetryDashboard.uid),
             AlertRule(
                 "LogstashDisconnected", .ticket, .platform, .normal,
-                when: .isZero(declared.gauge("telemetry_logstash_connected"), by: ["job", "instance"]),
-                for: time.minutes(5), as: .count, summary: "{{ $labels.job }} has no connection to Logstash",
+                when: .isZero(declared.gauge("telemetry_logstash_connected"), by: ["job", "instance"]).ofProcess,
+                for: time.minutes(5), as: .count,
+                summary: "the process of {{ $labels.job }} has no connection to Logstash",
                 impact: "New log lines are not found in Kibana; they wait within bounds, then are lost and counted.",
                 dashboard: TelemetryDashboard.uid),
             AlertRule(

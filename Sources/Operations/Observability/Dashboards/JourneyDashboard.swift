@@ -110,6 +110,13 @@ struct JourneyDashboard {
                             "{{job}} {{event}}")
                     ],
                     alert: "DeadLetters"),
+                .lines(
+                    "broken invariants", .none,
+                    [
+                        .init(
+                            InvariantTelemetry.violations.series.increase(.panel).sum(by: "job", "invariant"),
+                            "{{job}} {{invariant}}")
+                    ], thresholds: (1, 1), alert: "InvariantViolated"),
                 .logs("how orders went", "event.action:(order.* OR saga.* OR payment.* OR stock.*)"),
             ])
     }

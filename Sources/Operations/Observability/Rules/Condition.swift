@@ -1,3 +1,6 @@
+internal import ServiceKit
+internal import Telemetry
+
 /// When an alert fires: the query, and situations in which it must and must not, from which `promtool` unit tests are
 /// made. Each maker below gives both, so that they cannot disagree by accident.
 package struct Condition: Sendable {
@@ -200,4 +203,23 @@ package struct Condition: Sendable {
     /// Always: the alert that shows that alerts arrive.
     static let always = Condition(
         expression: .vector(1), scenarios: [Scenario(name: "always", series: [], fires: true)], history: .minutes(0))
+
+    // MARK: Processes
+
+    /// The same of what belongs to a process: told by the service that speaks for it, so that a process of many services
+    /// gives one alert. The condition's labels must hold `job` and `instance`.
+    var ofProcess: Condition {
+        let lead = ProcessLead.lead.series
+        let sample = Sample(lead)
+        func with(_ scenario: Scenario, lead value: Double, name: String? = nil, fires: Bool) -> Scenario {
+            Scenario(name: name ?? scenario.name, series: scenario.series + [sample.flat(value)], fires: fires)
+        }
+        var scenarios = scenarios.map { with($0, lead: 1, fires: $0.fires) }
+        if let firing = self.scenarios.first(where: \.fires) {
+            scenarios.append(
+                with(firing, lead: 0, name: "told by another service of the process", fires: false))
+        }
+        return Condition(
+            expression: expression.and(lead.now == 1, .on(["job", "instance"])), scenarios: scenarios, history: history)
+    }
 }

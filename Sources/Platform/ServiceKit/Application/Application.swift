@@ -36,6 +36,7 @@ package final class Application: Sendable {
         var fallback: RequestPipeline.Fallback?
         var jobs: [PeriodicJob] = []
         var checks: [HealthCheck] = []
+        var invariants: [InvariantCheck] = []
         var components: [any Component] = []
         var extraDatabases: [PostgreSQLClient] = []
         var trustsIncomingContext = true
@@ -184,6 +185,19 @@ package final class Application: Sendable {
     package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () async throws -> Void) {
         let job = PeriodicJob(name: name, milliseconds: milliseconds, telemetry: telemetry, body: body)
         registrations.withLock { $0.jobs.append(job) }
+    }
+
+    /// Holds rows against an invariant while the service runs, every `INVARIANT_CHECK_MS`.
+    /// - Parameters:
+    ///   - name: what is compared, in a few words.
+    ///   - rows: so many of the newest and so many of all others at each look, 1 or more.
+    ///   - read: see `InvariantCheck.read`: it must say `ORDER BY lsn` and obey the limit.
+    package func invariant(
+        _ invariant: Invariant, _ name: String, rows: Int = InvariantCheck.usualRows,
+        _ read: @escaping @Sendable (_ lsn: Int64, _ limit: Int) async throws -> [InvariantCheck.Row]
+    ) {
+        let check = InvariantCheck(invariant: invariant, name: name, rows: max(1, rows), read: read)
+        registrations.withLock { $0.invariants.append(check) }
     }
 
     /// A dependency that `/health/ready` asks: the closure throws when it is down.

@@ -47,11 +47,14 @@ struct PlatformSettings: Sendable {
     let requestDeadlineMilliseconds: Int
     /// `DRAIN_TIMEOUT_SECONDS`: how long requests under way may take when a service stops.
     let drainTimeoutSeconds: Int
+    /// `INVARIANT_CHECK_MS`: how often each service holds its data against the invariants.
+    let invariantCheckMilliseconds: Int
 
     init(_ configuration: ConfigurationReader) {
         host = configuration.string("VITRINE_HOST", default: "127.0.0.1")
         poolSizePerLoop = configuration.int("DATABASE_POOL_SIZE", default: 8, in: 1...100)
         requestDeadlineMilliseconds = configuration.int("REQUEST_DEADLINE_MS", default: 10_000, in: 100...600_000)
         drainTimeoutSeconds = configuration.int("DRAIN_TIMEOUT_SECONDS", default: 10, in: 0...300)
+        invariantCheckMilliseconds = configuration.int("INVARIANT_CHECK_MS", default: 10_000, in: 100...3_600_000)
     }
 }

@@ -15,7 +15,12 @@ extension ServiceDefinition {
         scopes += [
             .init("HTTP server", HTTPTelemetry.declarations), .init("HTTP client", HTTPClientTelemetry.declarations),
         ]
-        if database != nil { scopes.append(.init("PostgreSQL client", PostgreSQLTelemetry.declarations)) }
+        if database != nil {
+            scopes += [
+                .init("PostgreSQL client", PostgreSQLTelemetry.declarations),
+                .init("invariants", InvariantTelemetry.declarations),
+            ]
+        }
         if usesRedis { scopes.append(.init("Redis client", RedisTelemetry.declarations)) }
         if usesBroker {
             scopes += [
@@ -29,6 +34,7 @@ extension ServiceDefinition {
                 .init("periodic jobs", JobTelemetry.declarations), .init("lifecycle", LifecycleTelemetry.declarations),
                 .init("telemetry", Telemetry.declarations), .init("resource", TelemetryPipeline.resource),
                 .init("export", TelemetryPipeline.declarations), .init("process", TelemetryPipeline.process),
+                .init("process lead", ProcessLead.declarations),
                 .init("event loops", TelemetryDeclarations(metrics: RuntimeMetrics.declarations)),
                 .init("scrapes", TelemetryDeclarations(metrics: MetricsEndpoint.declarations)),
             ])

@@ -82,6 +82,7 @@ package final class ServiceHost: Sendable {
                 continue
             }
             telemetry.metrics.include(process)
+            ProcessLead.show(isLead: runners.isEmpty, in: telemetry.metrics)
             let application = Application(definition: service, platform: platform, telemetry: telemetry)
             try await service.build(application)
             do { try application.events?.declare(self.platform) } catch {

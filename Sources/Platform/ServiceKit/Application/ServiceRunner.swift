@@ -121,7 +121,7 @@ final class ServiceRunner: Sendable {
                 undo("events") { await events.stop() }
             }
         }
-        for job in declared.jobs {
+        for job in declared.jobs + invariantJobs {
             job.start(on: application.group.next())
             undo("job \(job.name)") { await job.stop() }
         }
@@ -130,6 +130,18 @@ final class ServiceRunner: Sendable {
         }
         checks.isServing = true
         application.telemetry.logger.log(LifecycleTelemetry.started, "listens on \(url)")
+    }
+
+    private var invariantJobs: [PeriodicJob] {
+        guard !declared.invariants.isEmpty else { return [] }
+        let watch = InvariantWatch(declared.invariants, application.telemetry)
+        return [
+            PeriodicJob(
+                name: InvariantWatch.jobName,
+                milliseconds: application.platform.settings.invariantCheckMilliseconds,
+                telemetry: application.telemetry
+            ) { try await watch.look() }
+        ]
     }
 
     private func listen() async throws {
