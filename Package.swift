@@ -59,10 +59,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
         exclude: name == "IntegrationTests" ? ["decode_spans.py"] : [], resources: resources, swiftSettings: settings)
 }
 
-let services: [String] = [
-    "Gateway", "Users", "Catalog", "Cart", "Orders", "Warehouse", "Payments", "Processor", "Notifications",
-    "Purchase",
-]
+/// Services of models and rules alone, each with its own tests in `Tests/<Name>Tests`; 'vitrine new service' adds to them.
+var modelServices: [String] = []
+
+let services: [String] =
+    [
+        "Gateway", "Users", "Catalog", "Cart", "Orders", "Warehouse", "Payments", "Processor", "Notifications",
+        "Purchase",
+    ] + modelServices
 let contracts: [String] = [
     "CatalogContracts", "CartContracts", "OrdersContracts", "WarehouseContracts", "PaymentsContracts",
     "ProcessorContracts", "UsersContracts",
@@ -153,6 +157,7 @@ let package = Package(
             "Operations", "Observability",
             ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
+        module("Operations", "Scaffold", ["Models", "Values"]),
         module("Operations", "LocalStack", ["EventLoop"]),
         module(
             "Operations", "ServiceTesting",
@@ -169,7 +174,7 @@ let package = Package(
             name: "vitrine",
             dependencies: [
                 "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo", "Load", "Wiring",
-                "Observability",
+                "Observability", "Scaffold",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.
@@ -231,9 +236,14 @@ let package = Package(
         tests(
             "ObservabilityTests",
             ["Observability", "Wiring", "ServiceKit", "Telemetry", "TelemetryTesting", "LocalStack"]),
+        tests("ScaffoldTests", ["Scaffold", "LocalStack", "TelemetryTesting"]),
         tests("ArchitectureTests", []),
     ]
 )
+for name in modelServices {
+    package.targets.append(service(name, contracts: ["Models"], hasMigrations: true))
+    package.targets.append(tests("\(name)Tests", [.init(stringLiteral: name), "HTTPCodec", "ServiceTesting"]))
+}
 
 // MARK: - Layers
 

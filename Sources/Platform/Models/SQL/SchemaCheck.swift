@@ -12,25 +12,26 @@ struct SchemaCheck<M: Model>: Component {
     /// - Throws: `SchemaMismatch` with everything that is missing and the SQL that adds it.
     func start() async throws {
         let schema = M.schema
+        let table = schema.definition
         let columns = try await existingColumns()
         guard !columns.isEmpty else {
-            throw SchemaMismatch(model: schema.name, problems: ["there is no such table"], advice: [schema.createTable])
+            throw SchemaMismatch(model: schema.name, problems: ["there is no such table"], advice: [table.create])
         }
         var problems: [String] = []
         var advice: [String] = []
-        for field in schema.fields {
-            guard let column = columns[field.name] else {
-                problems.append("the column \(field.name) is missing")
-                advice.append("ALTER TABLE \(schema.table) ADD COLUMN \(schema.columnDefinition(field));")
+        for wanted in table.columns {
+            guard let column = columns[wanted.name] else {
+                problems.append("the column \(wanted.name) is missing")
+                advice.append("ALTER TABLE \(schema.table) ADD COLUMN \(wanted.definition);")
                 continue
             }
-            if column.type != field.facts.sqlType {
-                problems.append("the column \(field.name) is \(column.type), not \(field.facts.sqlType)")
+            if column.type != wanted.sqlType {
+                problems.append("the column \(wanted.name) is \(column.type), not \(wanted.sqlType)")
             }
-            if column.isRequired == field.facts.isOptional {
-                problems.append("the column \(field.name) \(column.isRequired ? "must not" : "may") be NULL")
+            if column.isRequired == wanted.isOptional {
+                problems.append("the column \(wanted.name) \(column.isRequired ? "must not" : "may") be NULL")
                 let verb = column.isRequired ? "DROP" : "SET"
-                advice.append("ALTER TABLE \(schema.table) ALTER COLUMN \(field.name) \(verb) NOT NULL;")
+                advice.append("ALTER TABLE \(schema.table) ALTER COLUMN \(wanted.name) \(verb) NOT NULL;")
             }
         }
         let known = Set(Column.baseNames + schema.fields.map(\.name))
@@ -39,18 +40,18 @@ struct SchemaCheck<M: Model>: Component {
             problems.append("the column \(name) is in no field, and cannot be left out")
         }
         let constraints = try await existingConstraints()
-        for constraint in schema.constraints where constraints[constraint.name] != constraint.definition {
+        for constraint in table.constraints where constraints[constraint.name] != constraint.definition {
             problems.append("the constraint \(constraint.name) is missing")
             advice.append("ALTER TABLE \(schema.table) ADD CONSTRAINT \(constraint.name) \(constraint.definition);")
         }
         let indexes = try await existingIndexes()
-        for index in schema.indexes where !indexes.contains(index.columns) {
+        for index in table.indexes where !indexes.contains(index.columns) {
             problems.append("there is no index on (\(index.columns))")
             advice.append("CREATE INDEX \(index.name) ON \(schema.table) (\(index.columns));")
         }
         if try await !isBaseKept() {
             problems.append("its base columns are not kept")
-            advice.append(schema.trigger)
+            advice.append(table.trigger)
         }
         guard problems.isEmpty else {
             throw SchemaMismatch(model: schema.name, problems: problems.sorted(), advice: advice)

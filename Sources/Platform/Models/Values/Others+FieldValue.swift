@@ -99,6 +99,10 @@ package struct IDRule: Sendable {
     ) -> IDRule {
         IDRule { ModelReference(table: M.schema.table, model: M.schema.name, deletion: deletion) }
     }
+    /// The same, for a model that is not compiled yet.
+    package static func references(table: String, model: String) -> IDRule {
+        IDRule { ModelReference(table: table, model: model, deletion: .restrict) }
+    }
 }
 
 extension ID: FieldValue {
@@ -160,15 +164,26 @@ extension JSONObject: FieldValue {
 /// A value out of a few, each with a name: an enumeration of strings.
 package protocol Choice: FieldValue, CaseIterable, RawRepresentable<String> where Rule == NoRule {}
 
-extension Choice {
-    package static var openRule: NoRule { NoRule() }
-    package static func facts(_ rule: NoRule) -> FieldFacts {
-        let names = allCases.map(\.rawValue)
+extension FieldFacts {
+    /// Of a text that is one of these words.
+    package static func choice(_ names: [String]) -> FieldFacts {
         let schema: JSONTree = ["type": "string", "enum": .array(names.map { .string($0) })]
         return FieldFacts(
             sqlType: "text", check: "{} IN (\(names.map { "'\($0)'" }.joined(separator: ", ")))",
             operators: FilterOperator.equality, schema: schema, filterSchema: schema)
     }
+
+    /// The same, and it may be left empty.
+    package var orNothing: FieldFacts {
+        var facts = self
+        facts.isOptional = true
+        return facts
+    }
+}
+
+extension Choice {
+    package static var openRule: NoRule { NoRule() }
+    package static func facts(_ rule: NoRule) -> FieldFacts { .choice(allCases.map(\.rawValue)) }
     package static func read(column: UnsafeRawBufferPointer?) -> Self? {
         column.flatMap { Self(rawValue: String(decoding: $0, as: UTF8.self)) }
     }
@@ -193,9 +208,7 @@ extension Choice {
 extension Optional: FieldValue where Wrapped: FieldValue {
     package static var openRule: Wrapped.Rule { Wrapped.openRule }
     package static func facts(_ rule: Wrapped.Rule) -> FieldFacts {
-        var facts = Wrapped.facts(rule)
-        facts.isOptional = true
-        return facts
+        Wrapped.facts(rule).orNothing
     }
     package static func read(column: UnsafeRawBufferPointer?) -> Wrapped?? {
         guard let column else { return .some(nil) }
