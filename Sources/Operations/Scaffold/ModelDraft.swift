@@ -101,7 +101,7 @@ package struct ModelDraft: Sendable {
                 try await Deployment.run([\(service.type)Service.definition]) { deployment in
                     let document = try await deployment.get("/openapi.json", as: nil)
                     #expect(document.status == 200)
-                    let isThere = document.text.contains("\"\\(Self.path)/{id}\"")
+                    let isThere = document.text.contains("\\"\\(Self.path)/{id}\\"")
                     #expect(isThere)
                     #expect(try await deployment.get("/docs", as: nil).status == 200)
                 }
