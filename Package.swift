@@ -109,11 +109,15 @@ let package = Package(
         module("Platform", "Configuration"),
         module("Platform", "Resilience", ["Telemetry", "Values"]),
         module("Platform", "Security", ["COpenSSL", "CCrypt", "EventLoop", "Values"]),
+        module("Platform", "Locks", ["PostgreSQL", "Redis", "Values"]),
+        module(
+            "Platform", "Tasks",
+            ["Telemetry", "EventLoop", "PostgreSQL", "Redis", "Values", "Resilience", "Security", "Locks"]),
         module(
             "Platform", "ServiceKit",
             [
                 "Telemetry", "TelemetrySDK", "TelemetryExport", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Resilience", "Security",
+                "AMQP", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks",
             ]),
 
         module(
@@ -173,8 +177,8 @@ let package = Package(
         .executableTarget(
             name: "vitrine",
             dependencies: [
-                "Telemetry", "EventLoop", "HTTP", "Configuration", "ServiceKit", "LocalStack", "Demo", "Load", "Wiring",
-                "Observability", "Scaffold",
+                "Telemetry", "EventLoop", "HTTP", "Redis", "Values", "Configuration", "Tasks", "ServiceKit",
+                "LocalStack", "Demo", "Load", "Wiring", "Observability", "Scaffold",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.
@@ -206,6 +210,12 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("ResilienceTests", ["Resilience", "Telemetry"]),
         tests("SecurityTests", ["Security", "EventLoop"]),
+        tests(
+            "TasksTests",
+            [
+                "Tasks", "Locks", "Telemetry", "TelemetryTesting", "EventLoop", "PostgreSQL", "Redis", "Security",
+                "Values", "LocalStack",
+            ]),
         tests(
             "ServiceKitTests",
             [

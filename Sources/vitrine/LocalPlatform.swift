@@ -27,6 +27,8 @@ struct LocalPlatform {
     private var host: ServiceHost?
     private var children: [ChildProcess] = []
     private var ports: [String: Int] = [:]
+    /// Of the processes that run tasks, by service.
+    private var workerPorts: [String: Int] = [:]
 
     init(folder: LocalFolder, settings: [String: String], usesFreePorts: Bool) {
         self.folder = folder
@@ -128,7 +130,13 @@ struct LocalPlatform {
             ports[service.name] = port
             settings[prefix + "_PORT"] = "\(port)"
             settings[prefix + "_URL"] = settings[prefix + "_URL"] ?? "http://127.0.0.1:\(port)"
+            guard isSeparate, !service.ownTasks.isEmpty else { continue }
+            let workerPort = try self.port(
+                service.port + ServiceRole.workerPortOffset, of: "the worker of \(service.name)")
+            workerPorts[service.name] = workerPort
+            settings[prefix + "_WORKER_PORT"] = "\(workerPort)"
         }
+        if isSeparate { settings["TASKS_IN_SERVICE"] = settings["TASKS_IN_SERVICE"] ?? "false" }
     }
 
     private mutating func startServices() async throws {
@@ -150,8 +158,13 @@ struct LocalPlatform {
             let child = try ChildProcess(
                 name: service.name, [program, "run", service.name], environment: settings, logPath: log)
             children.append(child)
+            guard workerPorts[service.name] != nil else { continue }
+            children.append(
+                try ChildProcess(
+                    name: "worker of \(service.name)", [program, "worker", service.name], environment: settings,
+                    logPath: folder.path + "/logs/\(service.name)-worker.log"))
         }
-        let addresses = ports.values.map { $0 }
+        let addresses = Array(ports.values) + Array(workerPorts.values)
         let processes = children
         try await terminal.step("\(children.count) processes") {
             for _ in 0..<1200 {
@@ -195,7 +208,8 @@ struct LocalPlatform {
             let servers: [(String, String)] =
                 (rabbit?.metricsPort).map { [("rabbitmq", "127.0.0.1:\($0)")] } ?? []
             let targets =
-                ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") } + servers
+                ServiceTable.all.map { ($0.name, "127.0.0.1:\(ports[$0.name] ?? $0.port)") }
+                + workerPorts.map { ($0.key, "127.0.0.1:\($0.value)") } + servers
             let rules = AlertCatalog(services: ServiceTable.all).files.map { ($0.name, $0.text(Links())) }
             let alerts = alertmanager.map { "127.0.0.1:\($0.port)" }
             prometheus = try await terminal.step("Prometheus") {

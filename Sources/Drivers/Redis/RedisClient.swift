@@ -1,5 +1,4 @@
 package import EventLoop
-internal import Synchronization
 package import Telemetry
 
 /// Redis through hiredis, asynchronous on the event loop: one pipelined connection a loop, reconnecting.
@@ -14,14 +13,15 @@ package final class RedisClient: Sendable {
         package init(url: String) { self.url = url }
     }
 
-    private let group: EventLoopGroup
+    /// Whose loops have a connection each.
+    package let group: EventLoopGroup
     private let connections: [RedisConnection]
+    private let configuration: Configuration
     private let telemetry: RedisTelemetry
-    /// SHA-1 of scripts by their source, as Redis told it.
-    private let scripts = Mutex<[String: String]>([:])
 
     package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
         self.group = group
+        self.configuration = configuration
         let observed = RedisTelemetry(telemetry, url: configuration.url, loops: group.loops.count)
         self.telemetry = observed
         connections = group.loops.map { loop in
@@ -92,18 +92,31 @@ package final class RedisClient: Sendable {
         return Array(found.sorted().prefix(limit))
     }
 
-    /// EVALSHA, falling back to SCRIPT LOAD when Redis has forgotten the script.
-    package func script(_ source: String, keys: [String], arguments: [String]) async throws -> RedisValue {
+    /// EVALSHA; EVAL when Redis has forgotten the script.
+    package func run(_ script: RedisScript, keys: [String], arguments: [String]) async throws -> RedisValue {
         let rest = ["\(keys.count)"] + keys + arguments
-        if let known = scripts.withLock({ $0[source] }) {
-            do {
-                return try await command(["EVALSHA", known] + rest)
-            } catch RedisError.server(let text) where text.hasPrefix("NOSCRIPT") {}
+        do {
+            return try await command(["EVALSHA", try await digest(of: script)] + rest)
+        } catch RedisError.server(let text) where text.hasPrefix("NOSCRIPT") {
+            return try await command(["EVAL", script.source] + rest)
         }
-        guard let loaded = try await command("SCRIPT", "LOAD", source).text else {
+    }
+
+    private func digest(of script: RedisScript) async throws -> String {
+        if let known = script.digest { return known }
+        guard let loaded = try await command("SCRIPT", "LOAD", script.source).text else {
             throw RedisError.server("SCRIPT LOAD gave no digest")
         }
-        scripts.withLock { $0[source] = loaded }
-        return try await command(["EVALSHA", loaded] + rest)
+        script.digest = loaded
+        return loaded
+    }
+
+    /// A connection of its own for commands that wait (`XREADGROUP … BLOCK`, `BLMPOP`): on the shared one everybody
+    /// would wait behind them. Opened by its first command; whoever makes one closes it.
+    /// - Parameter longestWaitMilliseconds: that a command may ask Redis to wait.
+    package func makeBlockingConnection(on loop: EventLoop, longestWaitMilliseconds: Int) -> RedisBlockingConnection {
+        var own = configuration
+        own.commandTimeoutMilliseconds += longestWaitMilliseconds
+        return RedisBlockingConnection(loop: loop, configuration: own, telemetry: telemetry)
     }
 }

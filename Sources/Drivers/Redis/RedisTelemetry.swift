@@ -66,6 +66,21 @@ package struct RedisTelemetry: Sendable {
         return command
     }
 
+    /// Counts a command that waits on purpose: its duration says nothing of Redis, and nobody's trace is made longer.
+    func countBlocking(_ name: String, loop: EventLoop, _ body: () async throws -> RedisValue) async throws
+        -> RedisValue
+    {
+        loop.preconditionInLoop()
+        do {
+            let value = try await body()
+            command(name, loop: loop.index).successes.increment()
+            return value
+        } catch {
+            counts.series(name, "error").increment()
+            throw error
+        }
+    }
+
     /// Runs a command within its span, and measures it. On the loop only.
     func observe(_ name: String, loop: EventLoop, _ body: () async throws -> RedisValue) async throws -> RedisValue {
         loop.preconditionInLoop()

@@ -52,11 +52,15 @@ package final class PrometheusServer: Sendable {
             scrape_configs:
 
             """
-        for target in targets {
+        // A service and its worker are two targets of one job.
+        var names: [String] = []
+        for target in targets where !names.contains(target.name) { names.append(target.name) }
+        for name in names {
+            let addresses = targets.filter { $0.name == name }.map { "\"\($0.address)\"" }
             text += """
-                  - job_name: \(target.name)
+                  - job_name: \(name)
                     static_configs:
-                      - targets: ["\(target.address)"]
+                      - targets: [\(addresses.joined(separator: ", "))]
 
                 """
         }

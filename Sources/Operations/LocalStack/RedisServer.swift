@@ -14,6 +14,7 @@ package final class RedisServer: Sendable {
             name: "Redis",
             [
                 program, "--port", "\(port)", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes",
+                "--appendfsync", "everysec",
                 "--save", "", "--daemonize", "no", "--maxmemory", "256mb", "--maxmemory-policy", "noeviction",
             ], folder: folder, logPath: folder + "/redis.log")
         self.process = process

@@ -6,6 +6,7 @@ package import PostgreSQL
 package import Redis
 package import Security
 internal import Synchronization
+internal import Tasks
 package import Telemetry
 
 /// One service being put together, then running: configuration, telemetry, clients, routes, consumers and jobs.
@@ -27,6 +28,8 @@ package final class Application: Sendable {
     let databaseURL: String?
     let redisClient: RedisClient?
     let events: EventBus?
+    let taskClient: TaskClient?
+    let taskWorker: TaskWorker?
     private let registrations = Mutex(Registrations())
 
     /// What `build` has declared so far.
@@ -74,6 +77,8 @@ package final class Application: Sendable {
         } else {
             events = nil
         }
+        (taskClient, taskWorker) = Self.makeTasks(
+            definition, platform, redis: redisClient, database: databaseClient, telemetry: telemetry)
     }
 
     /// `<NAME>_DATABASE_URL`, or `DATABASE_URL` with the name of the service's database.

@@ -99,13 +99,3 @@ final class HealthChecks: Sendable {
         }
     }
 }
-
-extension TelemetryContext {
-    /// A context whose spans are not kept: for what happens every second and tells nobody anything.
-    static var unsampled: TelemetryContext {
-        TelemetryContext(
-            span: SpanContext(
-                traceID: TraceID(high: .random(in: 1 ... .max), low: .random(in: 1 ... .max)),
-                spanID: SpanID(.random(in: 1 ... .max)), isSampled: false))
-    }
-}

@@ -16,8 +16,13 @@ struct Platform: Sendable {
     let tokens: TokenSigner
     let identities: IdentitySigner
     let settings: PlatformSettings
+    let role: ServiceRole
 
-    init(configuration: ConfigurationReader, group: EventLoopGroup, workers: WorkerPool, scrapes: WorkerPool) {
+    init(
+        configuration: ConfigurationReader, group: EventLoopGroup, workers: WorkerPool, scrapes: WorkerPool,
+        role: ServiceRole
+    ) {
+        self.role = role
         self.configuration = configuration
         self.group = group
         self.workers = workers
@@ -49,6 +54,7 @@ struct PlatformSettings: Sendable {
     let drainTimeoutSeconds: Int
     /// `INVARIANT_CHECK_MS`: how often each service holds its data against the invariants.
     let invariantCheckMilliseconds: Int
+    let tasks: TaskSettings
 
     init(_ configuration: ConfigurationReader) {
         host = configuration.string("VITRINE_HOST", default: "127.0.0.1")
@@ -56,5 +62,17 @@ struct PlatformSettings: Sendable {
         requestDeadlineMilliseconds = configuration.int("REQUEST_DEADLINE_MS", default: 10_000, in: 100...600_000)
         drainTimeoutSeconds = configuration.int("DRAIN_TIMEOUT_SECONDS", default: 10, in: 0...300)
         invariantCheckMilliseconds = configuration.int("INVARIANT_CHECK_MS", default: 10_000, in: 100...3_600_000)
+        tasks = TaskSettings(configuration)
     }
+}
+
+/// What a process does for its services.
+package enum ServiceRole: Sendable {
+    /// Everything; the tasks too, unless `TASKS_IN_SERVICE` says otherwise.
+    case whole
+    /// Their tasks only, with health and metrics on a port of its own (`<NAME>_WORKER_PORT`).
+    case worker
+
+    /// How far a worker's port is from its service's.
+    package static let workerPortOffset = 1_000
 }

@@ -3,6 +3,7 @@ internal import EventLoop
 internal import HTTP
 internal import PostgreSQL
 internal import Redis
+internal import Tasks
 package import Telemetry
 internal import TelemetryExport
 
@@ -22,6 +23,7 @@ extension ServiceDefinition {
             ]
         }
         if usesRedis { scopes.append(.init("Redis client", RedisTelemetry.declarations)) }
+        if !tasks.isEmpty { scopes.append(.init("tasks", TaskTelemetry.declarations)) }
         if usesBroker {
             scopes += [
                 .init("broker client", AMQPTelemetry.declarations),

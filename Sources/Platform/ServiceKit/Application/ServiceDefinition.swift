@@ -1,3 +1,4 @@
+package import Tasks
 package import Telemetry
 
 /// What a service is, in one value: the wiring table of the executable holds one of these a service.
@@ -14,6 +15,9 @@ package struct ServiceDefinition: Sendable {
     package var migrations: [Migration]
     /// The events that it consumes: exactly those that `build` registers handlers for.
     package var consumes: [Subscription]
+    /// The tasks that its workers run (its own: exactly those that `build` registers handlers for), and those of other
+    /// services that it enqueues.
+    package var tasks: [TaskDeclaration]
     /// Every metric, span name and log event that the service declares.
     package var telemetry: TelemetryDeclarations
     /// Declarations of clients that the service brings itself, such as mail.
@@ -24,7 +28,7 @@ package struct ServiceDefinition: Sendable {
     package init(
         name: String, summary: String, port: Int, database: String? = nil, usesRedis: Bool = false,
         usesBroker: Bool = false, migrations: [Migration] = [],
-        consumes: [Subscription] = [], telemetry: TelemetryDeclarations = .init(),
+        consumes: [Subscription] = [], tasks: [TaskDeclaration] = [], telemetry: TelemetryDeclarations = .init(),
         clients: [TelemetryContract.Scope] = [],
         build: @escaping @Sendable (Application) async throws -> Void
     ) {
@@ -32,10 +36,12 @@ package struct ServiceDefinition: Sendable {
         self.summary = summary
         self.port = port
         self.database = database
-        self.usesRedis = usesRedis
+        // Tasks wait in Redis.
+        self.usesRedis = usesRedis || !tasks.isEmpty
         self.usesBroker = usesBroker
         self.migrations = migrations
         self.consumes = consumes
+        self.tasks = tasks
         self.telemetry = telemetry
         self.clients = clients
         self.build = build

@@ -11,6 +11,7 @@ package final class ServiceHost: Sendable {
     private let platform: [ServiceDefinition]
     private let values: [String: String]
     private let group: EventLoopGroup
+    private let role: ServiceRole
     private let makeTelemetry: (@Sendable (String) -> Telemetry)?
     private let state = Mutex(State())
 
@@ -33,13 +34,14 @@ package final class ServiceHost: Sendable {
     ///   - telemetry: gives each service its telemetry by its name; nil makes the usual pipeline.
     package init(
         services: [ServiceDefinition], of platform: [ServiceDefinition] = [], values: [String: String],
-        group: EventLoopGroup,
+        group: EventLoopGroup, role: ServiceRole = .whole,
         telemetry: (@Sendable (String) -> Telemetry)? = nil
     ) {
         self.services = services
         self.platform = platform
         self.values = values
         self.group = group
+        self.role = role
         makeTelemetry = telemetry
     }
 
@@ -75,7 +77,8 @@ package final class ServiceHost: Sendable {
         ProcessMetrics.register(in: process)
         let runtime = RuntimeMetrics(group: group, pools: [workers, scrapes], registry: process)
         state.withLock { $0.runtime = runtime }
-        let platform = Platform(configuration: configuration, group: group, workers: workers, scrapes: scrapes)
+        let platform = Platform(
+            configuration: configuration, group: group, workers: workers, scrapes: scrapes, role: role)
         var runners: [ServiceRunner] = []
         for service in services {
             guard let telemetry = makeTelemetry?(service.name) ?? pipeline?.telemetry(for: service.name) else {
@@ -87,6 +90,9 @@ package final class ServiceHost: Sendable {
             try await service.build(application)
             do { try application.events?.declare(self.platform) } catch {
                 throw ServiceStartError(service.name, "its events", error, advice: "")
+            }
+            do { try application.checkTasks() } catch {
+                throw ServiceStartError(service.name, "its tasks", error, advice: "")
             }
             runners.append(try ServiceRunner(application))
         }

@@ -4,6 +4,7 @@ internal import HTTP
 internal import PostgreSQL
 internal import Redis
 internal import Synchronization
+internal import Tasks
 internal import Telemetry
 internal import TelemetrySDK
 
@@ -28,10 +29,22 @@ final class ServiceRunner: Sendable {
     /// - Throws: `RouteConflict`.
     init(_ application: Application) throws {
         self.application = application
-        declared = application.declared
-        let definition = application.definition
-        port = application.configuration.int(
-            definition.name.uppercased() + "_PORT", default: definition.port, in: 0...65_535)
+        var declared = application.declared
+        let name = application.definition.name.uppercased()
+        let port = application.definition.port
+        switch application.platform.role {
+        case .whole: self.port = application.configuration.int(name + "_PORT", default: port, in: 0...65_535)
+        case .worker:
+            self.port = application.configuration.int(
+                name + "_WORKER_PORT", default: port + ServiceRole.workerPortOffset, in: 0...65_535)
+            // Its requests and jobs are the service's.
+            declared.routes = []
+            declared.shapes = []
+            declared.fallback = nil
+            declared.jobs = []
+            declared.invariants = []
+        }
+        self.declared = declared
         checks = HealthChecks(Self.checks(application) + declared.checks)
         pipeline = try Self.pipeline(application, declared, checks)
     }
@@ -45,7 +58,7 @@ final class ServiceRunner: Sendable {
         if let redis = application.redisClient {
             checks.append(HealthCheck(name: "redis", isCritical: true) { try await redis.command("PING") })
         }
-        if let events = application.events {
+        if let events = application.events, application.platform.role == .whole {
             // Without the broker events wait in the outbox: the service still answers.
             checks.append(
                 HealthCheck(name: "broker", isCritical: false) {
@@ -103,6 +116,7 @@ final class ServiceRunner: Sendable {
                 undo("redis") { await redis.stop() }
             }
         }
+        if let tasks = application.taskClient { undo("results of tasks") { await tasks.stop() } }
         undo("http client") { [application] in await application.httpClient.shutdown() }
     }
 
@@ -115,10 +129,16 @@ final class ServiceRunner: Sendable {
                 undo(component.name) { await component.stop() }
             }
         }
-        if let events = application.events {
+        if let events = application.events, application.platform.role == .whole {
             try await step("the message broker", advice: "check RABBITMQ_URL") {
                 try await events.start()
                 undo("events") { await events.stop() }
+            }
+        }
+        if let worker = application.taskWorker, runsTasks {
+            try await step("its tasks", advice: "check REDIS_URL") {
+                try await worker.start()
+                undo("tasks") { await worker.stop() }
             }
         }
         for job in declared.jobs + invariantJobs {
@@ -144,6 +164,10 @@ final class ServiceRunner: Sendable {
         ]
     }
 
+    private var runsTasks: Bool {
+        application.platform.role == .worker || application.platform.settings.tasks.areRunByServices
+    }
+
     private func listen() async throws {
         var configuration = HTTPServer.Configuration()
         configuration.host = application.platform.settings.host
@@ -165,6 +189,8 @@ final class ServiceRunner: Sendable {
         metrics.observe(HTTPTelemetry.openConnections) { Double(server.connectionCount) }
         metrics.observe(HTTPTelemetry.refusedConnections) { Double(server.refusedConnections) }
         metrics.observe(HTTPTelemetry.refusedRequests) { Double(server.refusedRequests) }
+        // A worker is nobody's address.
+        guard application.platform.role == .whole else { return }
         application.platform.directory.bound(application.definition.name, url: url)
     }
 

@@ -3,6 +3,7 @@ internal import HTTP
 internal import HTTPCodec
 internal import PostgreSQL
 internal import Redis
+internal import Tasks
 internal import Telemetry
 
 extension HTTPError {
@@ -16,6 +17,8 @@ extension HTTPError {
         case let error as PostgreSQLError: telling(of: error)
         case is RedisError: unavailable("a store that this needs does not answer: try again in a moment")
         case let error as ServiceCallError: telling(of: error)
+        case let error as TaskError: telling(of: error)
+        case let error as TaskRefusal: HTTPError(error)
         case HTTPClientError.timedOut:
             HTTPError(.gatewayTimeout, "upstream_timeout", "another service did not answer in time")
         case is HTTPClientError: unavailable("another service does not answer: try again in a moment")

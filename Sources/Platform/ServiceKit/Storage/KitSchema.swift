@@ -1,4 +1,8 @@
-/// What every service database has: the outbox and the inbox for messages, and what tables of models stand on.
+internal import Locks
+internal import Tasks
+
+/// What every service database has: the outbox and the inbox for messages, what tables of models stand on, and the marks
+/// of tasks that have had their effect.
 enum KitSchema {
     static let migrations = [
         Migration(
@@ -62,6 +66,17 @@ enum KitSchema {
                 -- down
                 DROP TABLE idempotency_keys;
                 DROP FUNCTION keep_base_columns();
+                """),
+        Migration(
+            3, "create_processed_tasks_and_leases",
+            text: """
+                -- up
+                \(ProcessedTasks.schema)
+                \(PostgreSQLLocks.schema)
+
+                -- down
+                DROP TABLE leases;
+                DROP TABLE processed_tasks;
                 """),
     ]
 }

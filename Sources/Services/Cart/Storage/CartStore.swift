@@ -44,26 +44,7 @@ struct CartStore: Sendable {
                 arguments.append("")
             }
         }
-        return try await redis.script(
-            """
-            local version = redis.call('HGET', KEYS[1], 'version')
-            if (version or '0') ~= ARGV[1] then return 0 end
-            if not version then
-                local now = redis.call('TIME')
-                redis.call('HSET', KEYS[1], 'version', now[1] .. string.format('%06d', tonumber(now[2])))
-            end
-            for i = 3, #ARGV, 2 do
-                if ARGV[i + 1] == '' then
-                    redis.call('HDEL', KEYS[1], ARGV[i])
-                else
-                    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-                end
-            end
-            redis.call('HINCRBY', KEYS[1], 'version', 1)
-            redis.call('EXPIRE', KEYS[1], ARGV[2])
-            return 1
-            """, keys: [key(userID)], arguments: arguments
-        ).integer == 1
+        return try await redis.run(Self.applyChanges, keys: [key(userID)], arguments: arguments).integer == 1
     }
 
     /// Empties the cart, whatever is in it.
@@ -76,21 +57,44 @@ struct CartStore: Sendable {
     }
 
     private func clear(_ userID: String, version: String) async throws -> Bool {
-        try await redis.script(
-            """
-            local version = redis.call('HGET', KEYS[1], 'version')
-            if not version or (ARGV[1] ~= '' and version ~= ARGV[1]) then return 0 end
-            redis.call('DEL', KEYS[1])
-            redis.call('HSET', KEYS[1], 'version', version)
-            redis.call('HINCRBY', KEYS[1], 'version', 1)
-            redis.call('EXPIRE', KEYS[1], ARGV[2])
-            return 1
-            """, keys: [key(userID)], arguments: [version, "\(Self.expirySeconds)"]
-        ).integer == 1
+        try await redis.run(Self.empty, keys: [key(userID)], arguments: [version, "\(Self.expirySeconds)"]).integer == 1
     }
 
     /// Users who have a cart, at most a thousand.
     func users() async throws -> [String] {
         try await redis.keys(matching: "cart:{*}", limit: Self.maxListed).map { String($0.dropFirst(6).dropLast()) }
     }
+
+    // MARK: Scripts
+
+    private static let applyChanges = RedisScript(
+        """
+        local version = redis.call('HGET', KEYS[1], 'version')
+        if (version or '0') ~= ARGV[1] then return 0 end
+        if not version then
+            local now = redis.call('TIME')
+            redis.call('HSET', KEYS[1], 'version', now[1] .. string.format('%06d', tonumber(now[2])))
+        end
+        for i = 3, #ARGV, 2 do
+            if ARGV[i + 1] == '' then
+                redis.call('HDEL', KEYS[1], ARGV[i])
+            else
+                redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+            end
+        end
+        redis.call('HINCRBY', KEYS[1], 'version', 1)
+        redis.call('EXPIRE', KEYS[1], ARGV[2])
+        return 1
+        """)
+
+    private static let empty = RedisScript(
+        """
+        local version = redis.call('HGET', KEYS[1], 'version')
+        if not version or (ARGV[1] ~= '' and version ~= ARGV[1]) then return 0 end
+        redis.call('DEL', KEYS[1])
+        redis.call('HSET', KEYS[1], 'version', version)
+        redis.call('HINCRBY', KEYS[1], 'version', 1)
+        redis.call('EXPIRE', KEYS[1], ARGV[2])
+        return 1
+        """)
 }

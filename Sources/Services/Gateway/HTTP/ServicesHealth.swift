@@ -33,7 +33,7 @@ final class ServicesHealth: Sendable {
             if let running = state.running { return (nil, running) }
             // Of no request: a probe that goes away must not cancel what others wait for, nor make a trace.
             let task = Task.detached { [self] in
-                await TelemetryContext.$current.withValue(Self.unsampled) { await askAll() }
+                await TelemetryContext.$current.withValue(.unsampled) { await askAll() }
             }
             state.running = task
             return (nil, task)
@@ -78,12 +78,5 @@ final class ServicesHealth: Sendable {
         }
         body.append("}}" as StaticString)
         return .json(bytes: body.array(), status: isUp ? .ok : .serviceUnavailable)
-    }
-
-    private static var unsampled: TelemetryContext {
-        TelemetryContext(
-            span: SpanContext(
-                traceID: TraceID(high: .random(in: 1 ... .max), low: .random(in: 1 ... .max)),
-                spanID: SpanID(.random(in: 1 ... .max)), isSampled: false))
     }
 }
