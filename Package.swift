@@ -69,7 +69,7 @@ let services: [String] =
     ] + modelServices
 let contracts: [String] = [
     "CatalogContracts", "CartContracts", "OrdersContracts", "WarehouseContracts", "PaymentsContracts",
-    "ProcessorContracts", "UsersContracts",
+    "ProcessorContracts", "UsersContracts", "PurchaseContracts",
 ]
 let allContracts: [Target.Dependency] = contracts.map { .init(stringLiteral: $0) }
 
@@ -133,6 +133,7 @@ let package = Package(
         module("Contracts", "PaymentsContracts", ["Values", "ServiceKit"]),
         module("Contracts", "ProcessorContracts", ["Values", "ServiceKit"]),
         module("Contracts", "UsersContracts", ["Values", "ServiceKit"]),
+        module("Contracts", "PurchaseContracts", ["ServiceKit"]),
 
         service("Gateway"),
         service(
@@ -144,10 +145,10 @@ let package = Package(
         service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
         service("Orders", contracts: allContracts, hasMigrations: true),
-        service("Warehouse", contracts: allContracts, hasMigrations: true),
+        service("Warehouse", contracts: allContracts + ["Models"], hasMigrations: true),
         service("Payments", contracts: allContracts, hasMigrations: true),
         service("Processor", contracts: allContracts, hasMigrations: true),
-        service("Purchase", contracts: ["Models"], hasMigrations: true),
+        service("Purchase", contracts: ["Models", "PurchaseContracts"], hasMigrations: true),
         module(
             "Services", "Notifications",
             [
@@ -225,8 +226,9 @@ let package = Package(
         tests(
             "ModelsTests",
             [
-                "Models", "Purchase", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec",
-                "PostgreSQL",
+                "Models", "Purchase", "PurchaseContracts", "Warehouse", "WarehouseContracts", "CatalogContracts",
+                "OrdersContracts", "ProcessorContracts", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop",
+                "HTTP", "HTTPCodec", "PostgreSQL",
                 "Values", "Security", "LocalStack", "ServiceTesting",
             ]),
         tests(

@@ -91,8 +91,9 @@ import Testing
     }
 
     private func stock(_ caller: Caller, _ token: String, _ product: String) async throws -> Stock? {
-        try await caller.send(.get, "/api/v1/stock-levels?product_id=\(product)", token: token).decode([Stock].self)
-            .first
+        struct Page: Decodable { let items: [Stock] }
+        let path = "/api/v1/stock-levels?product_id=\(product)"
+        return try await caller.send(.get, path, token: token).decode(Page.self).items.first
     }
 }
 

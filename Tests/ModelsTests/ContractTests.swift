@@ -5,6 +5,7 @@ import ServiceKit
 import ServiceTesting
 import Testing
 import Values
+import Warehouse
 
 @testable import Models
 
@@ -37,6 +38,23 @@ import Values
                 shop, "/api/v1/purchase-order-lines", seed: seed, references: ["order_id": try row(order)],
                 // An order of a hundred lines of the highest price and number is beyond what an order can cost.
                 bounds: ["price": 0...99_999]
+            ).check()
+        }
+    }
+
+    @Test func theModelsOfTheWarehouse() async throws {
+        let seed: UInt64 = 4
+        try await Deployment.run([WarehouseService.definition]) { shop in
+            try await ModelContract<Location>(shop, "/api/v1/locations", seed: seed).check()
+            try await ModelContract<Warehouse.Operation>(shop, "/api/v1/operations", seed: seed).check()
+            let location = try await shop.send(.post, "/api/v1/locations", json: #"{"code":"ONE","name":"One"}"#)
+            let operation = try await shop.send(.post, "/api/v1/operations", json: #"{"number":"ONE","kind":"move"}"#)
+            try await ModelContract<OperationLine>(
+                shop, "/api/v1/operation-lines", seed: seed,
+                references: [
+                    "operation_id": try row(operation), "location_id": try row(location),
+                    "to_location_id": try row(location),
+                ]
             ).check()
         }
     }
@@ -542,7 +560,8 @@ extension [String: Cell] {
 }
 
 /// Random numbers that come again with the same seed.
-private struct SplitMix: RandomNumberGenerator {
+/// Random numbers that are the same with every run (SplitMix64).
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
     mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15

@@ -13,8 +13,8 @@ private let radio = "cccccccc-0000-4000-8000-000000000003"
 
 private func level(
     _ id: String, onHand: Int, reserved: Int = 0, revision: Int = 1, told: Int? = nil, discontinued: Bool = false
-) -> StockLevel {
-    StockLevel(
+) -> ProductStock {
+    ProductStock(
         productID: id, name: "Clock", onHand: onHand, reserved: reserved, catalogRevision: revision,
         catalogStockCount: told ?? onHand, isDiscontinued: discontinued)
 }
@@ -28,7 +28,7 @@ private func level(
     }
 
     /// Applies news one after the other, and adds up the movements.
-    private func outcome(of all: [CatalogNews], from start: StockLevel? = nil) -> (StockLevel?, movements: Int) {
+    private func outcome(of all: [CatalogNews], from start: ProductStock? = nil) -> (ProductStock?, movements: Int) {
         all.reduce((start, 0)) { state, news in
             switch news.step(from: state.0) {
             case .ignore: state

@@ -72,3 +72,9 @@ package struct StockLevelView: Codable, Sendable {
         case reserved, available
     }
 }
+
+/// A page of stock levels.
+package struct StockLevelPage: Codable, Sendable {
+    package var items: [StockLevelView]
+    package init(items: [StockLevelView]) { self.items = items }
+}

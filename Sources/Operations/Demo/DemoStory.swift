@@ -184,10 +184,10 @@ package struct DemoStory: Sendable {
     }
 
     private func stock(_ client: ShopClient, _ admin: String, _ productID: String) async throws -> StockLevelView {
-        let levels: [StockLevelView] = try await client.get(
+        let levels: StockLevelPage = try await client.get(
             "/api/v1/stock-levels?product_id=\(productID)", token: admin
         ).decode()
-        guard let level = levels.first else {
+        guard let level = levels.items.first else {
             throw ShopError("the warehouse does not know the product yet: try again")
         }
         return level

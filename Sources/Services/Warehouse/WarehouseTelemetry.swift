@@ -56,7 +56,7 @@ package struct WarehouseTelemetry: Sendable {
 
     func noteMovement(_ reason: MovementReason) { movements[reason]?.increment() }
 
-    func noteLevel(_ level: StockLevel, movement: Int) {
+    func noteLevel(_ level: ProductStock, movement: Int) {
         let what = level.isDiscontinued ? "the product is discontinued" : "stock is \(level.onHand)"
         logger.log(
             Self.levelChanged, "\(what), a change of \(movement)",

@@ -11,6 +11,7 @@ package struct PurchaseOrderLine: Model {
     package var name = ""
     package var quantity = 1
     package var price = Money.zero
+    package var received = 0
 
     package init() {}
 
@@ -20,6 +21,7 @@ package struct PurchaseOrderLine: Model {
         Field("name", \.name, .line(1...200), .searchable)
         Field("quantity", \.quantity, .range(1...1_000_000))
         Field("price", \.price, .notNegative, about: "Of one piece.")
+        Field("received", \.received, .range(0...1_000_000), .readOnly, about: "Pieces that have come.")
     }
 
     /// - Throws: `HTTPError` 422 when the amount is beyond every order.
@@ -28,5 +30,16 @@ package struct PurchaseOrderLine: Model {
             throw HTTPError.invalid(["body", "price"], "quantity × price is too large", type: "less_than_equal")
         }
         return amount
+    }
+
+    /// So many pieces have come.
+    /// - Throws: `HTTPError` 409 when that is more than was ordered.
+    mutating func receive(_ quantity: Int) throws {
+        guard quantity <= self.quantity - received else {
+            throw HTTPError(
+                .conflict, "purchase_order_line.over_receipt",
+                "\(self.quantity) were ordered, \(received) have come: \(quantity) more are too many")
+        }
+        received += quantity
     }
 }

@@ -17,13 +17,13 @@ struct CatalogNews: Hashable, Sendable {
         /// Nothing: it was heard before, or is older than what was.
         case ignore
         /// The product's first level.
-        case introduce(StockLevel)
+        case introduce(ProductStock)
         /// The level as it is now, with the change of `onHand` that is a movement.
-        case follow(StockLevel, movement: Int)
+        case follow(ProductStock, movement: Int)
     }
 
     /// - Parameter level: nil when the product is not known yet.
-    func step(from level: StockLevel?) -> Step {
+    func step(from level: ProductStock?) -> Step {
         guard var level else { return .introduce(first) }
         guard revision > level.catalogRevision, !level.isDiscontinued else { return .ignore }
         level.catalogRevision = revision
@@ -45,14 +45,14 @@ struct CatalogNews: Hashable, Sendable {
     }
 
     /// A product that is gone before it was heard of leaves a mark, so that it does not come back.
-    private var first: StockLevel {
+    private var first: ProductStock {
         switch content {
         case .present(let name, let stockCount):
-            StockLevel(
+            ProductStock(
                 productID: productID, name: name, onHand: stockCount, reserved: 0, catalogRevision: revision,
                 catalogStockCount: stockCount, isDiscontinued: false)
         case .deleted:
-            StockLevel(
+            ProductStock(
                 productID: productID, name: "", onHand: 0, reserved: 0, catalogRevision: revision,
                 catalogStockCount: 0, isDiscontinued: true)
         }

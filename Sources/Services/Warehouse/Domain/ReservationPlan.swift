@@ -30,7 +30,7 @@ struct ReservationPlan: Sendable {
     }
 
     /// The products of which there is too little, in order; empty when everything can be set aside.
-    func missing(in levels: [String: StockLevel]) -> [String] {
+    func missing(in levels: [String: ProductStock]) -> [String] {
         let short = lines.filter { (levels[$0.productID]?.available ?? 0) < $0.quantity }.map(\.productID)
         return impossible.union(short).sorted()
     }

@@ -7,6 +7,7 @@ internal import WarehouseContracts
 struct ReservationRunner: Sendable {
     let reservations = ReservationRepository()
     let stock: StockRepository
+    let journal: StockJournal
     let telemetry: WarehouseTelemetry
 
     /// - Parameter items: of the order, when the fact brings them.
@@ -31,10 +32,13 @@ struct ReservationRunner: Sendable {
     /// All lines or none.
     private func reserve(_ orderID: String, _ items: [OrderItem], _ context: MessageContext) async throws {
         let plan = ReservationPlan(items.map { StockLine(productID: $0.productID, quantity: $0.quantity) })
-        let missing = plan.missing(in: try await stock.lock(plan.lines.map(\.productID), in: context.transaction))
+        let levels = try await stock.lock(plan.lines.map(\.productID), in: context.transaction)
+        let companyID = plan.lines.first.flatMap { levels[$0.productID]?.companyID }
+        let missing = plan.missing(in: levels)
         guard missing.isEmpty else {
             try await reservations.insert(
-                Reservation(orderID: orderID, state: .rejected, lines: []), in: context.transaction)
+                Reservation(orderID: orderID, state: .rejected, lines: [], companyID: companyID),
+                in: context.transaction)
             try await context.publish(
                 StockRejected(orderID: orderID, reason: "out_of_stock", productIDs: missing))
             telemetry.noteState(.rejected, orderID: orderID)
@@ -42,7 +46,8 @@ struct ReservationRunner: Sendable {
         }
         for line in plan.lines { try await stock.reserve(line, in: context.transaction) }
         try await reservations.insert(
-            Reservation(orderID: orderID, state: .reserved, lines: plan.lines), in: context.transaction)
+            Reservation(orderID: orderID, state: .reserved, lines: plan.lines, companyID: companyID),
+            in: context.transaction)
         try await context.publish(StockReserved(orderID: orderID))
         telemetry.noteState(.reserved, orderID: orderID)
     }
@@ -51,14 +56,11 @@ struct ReservationRunner: Sendable {
         _ known: Reservation?, to state: ReservationState, _ context: MessageContext
     ) async throws {
         guard var reservation = known else { return }
-        _ = try await stock.lock(reservation.lines.map(\.productID), in: context.transaction)
-        for line in reservation.lines {
-            switch state {
-            case .committed: try await stock.commit(line, orderID: reservation.orderID, in: context.transaction)
-            case .returned: try await stock.takeBack(line, orderID: reservation.orderID, in: context.transaction)
-            default: try await stock.release(line, in: context.transaction)
-            }
+        let levels = try await stock.lock(reservation.lines.map(\.productID), in: context.transaction)
+        if state != .returned {
+            for line in reservation.lines { try await stock.release(line, in: context.transaction) }
         }
+        if state != .released { try await move(reservation, to: state, levels, context) }
         reservation.state = state
         try await reservations.update(reservation, in: context.transaction)
         if state == .committed {
@@ -67,5 +69,29 @@ struct ReservationRunner: Sendable {
             try await context.publish(StockReleased(orderID: reservation.orderID))
         }
         telemetry.noteState(state, orderID: reservation.orderID)
+    }
+
+    /// What was set aside leaves from where it lies; what comes back goes to the main location.
+    private func move(
+        _ reservation: Reservation, to state: ReservationState, _ levels: [String: ProductStock],
+        _ context: MessageContext
+    ) async throws {
+        let shelves = try await stock.shelves(reservation.lines.map(\.productID), in: context.transaction)
+        // An order's products may be of several companies; each keeps its own documents.
+        for (companyID, lines) in Dictionary(
+            grouping: reservation.lines, by: { levels[$0.productID]?.companyID })
+        {
+            let document = StockJournal.Document(
+                kind: state == .committed ? .pick : .receive, reason: state == .committed ? .sold : .returned,
+                companyID: companyID, sourceID: reservation.orderID, orderID: reservation.orderID)
+            let postings: [Posting]
+            if state == .committed {
+                postings = lines.flatMap { StockPlan.draw($0.quantity, of: $0.productID, from: shelves) }
+            } else {
+                let main = try await stock.mainLocation(of: companyID, in: context.transaction)
+                postings = lines.map { StockPlan.put($0.quantity, of: $0.productID, at: main, shelves) }
+            }
+            try await journal.record(document, postings, in: context.transaction)
+        }
     }
 }

@@ -8,6 +8,8 @@ struct Reservation: Sendable {
     let orderID: String
     var state: ReservationState
     let lines: [StockLine]
+    /// Whose stock it is; nil for the platform's own, and while nothing is known.
+    var companyID: String?
 }
 
 /// Reads and writes reservations.
@@ -37,8 +39,8 @@ struct ReservationRepository: Sendable {
         try await transaction.query(
             "INSERT reservations",
             """
-            INSERT INTO reservations (id, order_id, state, lines)
-            VALUES (\(Identifier.make())::uuid, \(reservation.orderID)::uuid, \(reservation.state.rawValue),
+            INSERT INTO reservations (id, company_id, order_id, state, lines)
+            VALUES (\(Identifier.make())::uuid, \(reservation.companyID)::uuid, \(reservation.orderID)::uuid, \(reservation.state.rawValue),
                     \(lines)::jsonb)
             """)
     }
@@ -47,7 +49,7 @@ struct ReservationRepository: Sendable {
         try await transaction.query(
             "UPDATE reservations",
             """
-            UPDATE reservations SET state = \(reservation.state.rawValue), updated_at = now()
+            UPDATE reservations SET state = \(reservation.state.rawValue)
             WHERE order_id = \(reservation.orderID)::uuid
             """)
     }

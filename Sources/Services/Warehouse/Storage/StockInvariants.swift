@@ -18,6 +18,9 @@ struct StockInvariants: Sendable {
                         WHEN on_hand <> (SELECT coalesce(sum(quantity), 0) FROM stock_movements
                                          WHERE stock_movements.product_id = levels.product_id)
                         THEN 'movements do not add up to the stock'
+                        WHEN on_hand <> (SELECT coalesce(sum(quantity), 0) FROM location_levels
+                                         WHERE location_levels.product_id = levels.product_id)
+                        THEN 'locations do not add up to the stock'
                    END AS problem
             FROM (SELECT lsn, product_id, on_hand, reserved FROM stock_levels
                   WHERE lsn > \(fragment: InvariantCheck.start(lsn, in: "stock_levels"))
