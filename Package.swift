@@ -180,6 +180,7 @@ let package = Package(
             dependencies: [
                 "Telemetry", "EventLoop", "HTTP", "Redis", "Values", "Configuration", "Tasks", "ServiceKit",
                 "LocalStack", "Demo", "Load", "Wiring", "Observability", "Scaffold",
+                "Security",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
         // What `Benchmarks/run` measures; part of no layer and of no product.

@@ -14,7 +14,7 @@ struct Command: Sendable {
     /// The exit status.
     let run: @Sendable (Arguments) async throws -> Int32
 
-    static let all: [Command] = [.up, .run, .worker, .tasks, .demo, .load, .migrate, .services, .new, .render]
+    static let all: [Command] = [.up, .run, .worker, .tasks, .demo, .load, .migrate, .services, .new, .token, .render]
 
     var help: String {
         var text = "usage: vitrine \(name)\(synopsis.isEmpty ? "" : " " + synopsis)\n\n\(summary)\n"

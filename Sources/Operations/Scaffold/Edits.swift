@@ -31,6 +31,15 @@ struct Edits {
             contentsOf: new.split(separator: "\n", omittingEmptySubsequences: false), at: isAfter ? index + 1 : index)
     }
 
+    /// Adds an element to a list of one line each; the format wants commas after all of them when there are several.
+    mutating func append(_ new: String, toListAt start: String, endingAt end: String) throws(ScaffoldError) {
+        try insert(new + ",", at: end, from: start)
+        guard let first = lines.firstIndex(where: { $0.contains(start) }),
+            let last = lines[first...].dropFirst().firstIndex(where: { $0.contains(end) }), last - first > 2
+        else { return }
+        if !lines[last - 2].hasSuffix(",") { lines[last - 2] += "," }
+    }
+
     /// Adds an import where its name belongs among the others.
     mutating func insertImport(_ module: String) throws(ScaffoldError) {
         let line = "internal import \(module)"

@@ -110,7 +110,7 @@ package struct Scaffold: Sendable {
         let number = (numbers.max() ?? 0) + 1
         try addFiles(model, number: number, to: service, hasTests: try hasTests(service))
         try edit(path) { file throws(ScaffoldError) in
-            try file.insert(ServiceDraft.migration(number, model), at: "        ]", from: "migrations: [")
+            try file.append(ServiceDraft.migration(number, model), toListAt: "migrations: [", endingAt: "        ]")
             try file.insert(ServiceDraft.resource(model), at: "let models = Models(app)", isAfter: true)
         }
         try addRoute(model, to: service)

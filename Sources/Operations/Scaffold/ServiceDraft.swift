@@ -45,7 +45,7 @@ package struct ServiceDraft: Sendable {
     static func migration(_ number: Int, _ model: ModelDraft) -> String {
         let digits = String(repeating: "0", count: max(0, 3 - "\(number)".count)) + "\(number)"
         return """
-                        Migration(\(number), "\(model.migrationName)", PackageResources._\(digits)_\(model.migrationName)_sql),
+                        Migration(\(number), "\(model.migrationName)", PackageResources._\(digits)_\(model.migrationName)_sql)
             """
     }
 
