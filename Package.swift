@@ -222,7 +222,7 @@ let package = Package(
             "ServiceKitTests",
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Resilience", "Security", "LocalStack",
+                "AMQP", "Values", "Configuration", "Resilience", "Security", "LocalStack", "ServiceTesting",
             ]),
         tests(
             "ModelsTests",

@@ -13,9 +13,11 @@ package final class PrometheusServer: Sendable {
     ///   - targets: service name and `host:port`.
     ///   - alertmanager: its `host:port`, or nil.
     ///   - rules: files of rules, by name and content.
+    ///   - arguments: more of the program's.
     package init(
         folder: String, port: Int, targets: [(name: String, address: String)], alertmanager: String?,
-        rules: [(name: String, text: String)] = [], scrapeIntervalSeconds: Int = 5
+        rules: [(name: String, text: String)] = [], scrapeIntervalSeconds: Int = 5,
+        arguments: [String] = []
     ) throws {
         self.port = port
         let program = try Server.require("prometheus", package: "prometheus")
@@ -34,7 +36,7 @@ package final class PrometheusServer: Sendable {
                 program, "--config.file=\(folder)/prometheus.yml", "--storage.tsdb.path=\(folder)/data",
                 "--web.listen-address=127.0.0.1:\(port)", "--enable-feature=exemplar-storage",
                 "--storage.tsdb.retention.size=512MB", "--log.level=warn",
-            ], folder: folder, logPath: folder + "/prometheus.log")
+            ] + arguments, folder: folder, logPath: folder + "/prometheus.log")
         self.process = process
         try Server.wait(for: process, timeoutMilliseconds: 20_000) { Ports.accepts(port) }
     }

@@ -19,7 +19,8 @@ package enum PaymentsService {
         let configuration = PaymentsConfiguration(app.configuration)
         let runner = PaymentRunner(
             provider: PaymentProvider(
-                database: app.makeDatabaseClient(poolSizePerLoop: 4), declineAbove: configuration.declineAbove),
+                database: app.makeDatabaseClient(poolSizePerLoop: 4), declineAbove: configuration.declineAbove,
+                faults: app.faults),
             telemetry: PaymentsTelemetry(app.telemetry))
 
         app.routes("/api/v1/payments", PaymentRoutes(database: app.database).declare)

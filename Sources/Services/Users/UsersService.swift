@@ -32,7 +32,7 @@ package enum UsersService {
             database: app.database, users: users, refreshTokens: refreshTokens, outbox: app.outbox,
             hasher: PasswordHasher(cost: configuration.bcryptCost, workers: app.workers), signer: app.tokenSigner,
             throttle: LoginThrottle(attemptsPerMinute: configuration.loginsPerMinute),
-            telemetry: telemetry)
+            telemetry: telemetry, faults: app.faults)
 
         app.routes("/api/users", errors: .marimo, MarimoRoutes(accounts: accounts).declare)
         app.routes(

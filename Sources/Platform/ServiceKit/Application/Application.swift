@@ -30,6 +30,8 @@ package final class Application: Sendable {
     let events: EventBus?
     let taskClient: TaskClient?
     let taskWorker: TaskWorker?
+    /// Faults on purpose; nil unless `VITRINE_FAULTS=enabled`.
+    package let faults: FaultSwitches?
     private let registrations = Mutex(Registrations())
 
     /// What `build` has declared so far.
@@ -63,6 +65,11 @@ package final class Application: Sendable {
             configuration.poolSizePerLoop = platform.settings.poolSizePerLoop
             return PostgreSQLClient(configuration: configuration, group: platform.group, telemetry: telemetry)
         }
+        faults =
+            platform.settings.hasFaults
+            ? FaultSwitches(
+                telemetry: telemetry, group: platform.group, database: databaseClient,
+                connections: platform.settings.poolSizePerLoop) : nil
         redisClient = Self.url(definition.usesRedis, "REDIS_URL", platform.configuration).map {
             RedisClient(configuration: .init(url: $0), group: platform.group, telemetry: telemetry)
         }
@@ -73,7 +80,7 @@ package final class Application: Sendable {
             events = EventBus(
                 service: definition.name,
                 broker: AMQPClient(configuration: configuration, group: platform.group, telemetry: telemetry),
-                database: databaseClient, telemetry: telemetry, group: platform.group)
+                database: databaseClient, telemetry: telemetry, group: platform.group, faults: faults)
         } else {
             events = nil
         }
@@ -188,7 +195,16 @@ package final class Application: Sendable {
 
     /// Runs `body` every so often while the service runs, never twice at once; failures are logged and counted.
     package func every(milliseconds: Int, _ name: String, _ body: @escaping @Sendable () async throws -> Void) {
-        let job = PeriodicJob(name: name, milliseconds: milliseconds, telemetry: telemetry, body: body)
+        let guarded: @Sendable () async throws -> Void
+        if let faults {
+            guarded = {
+                try faults.meetJob(name)
+                try await body()
+            }
+        } else {
+            guarded = body
+        }
+        let job = PeriodicJob(name: name, milliseconds: milliseconds, telemetry: telemetry, body: guarded)
         registrations.withLock { $0.jobs.append(job) }
     }
 

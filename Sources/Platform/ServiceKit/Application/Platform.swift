@@ -55,6 +55,8 @@ struct PlatformSettings: Sendable {
     /// `INVARIANT_CHECK_MS`: how often each service holds its data against the invariants.
     let invariantCheckMilliseconds: Int
     let tasks: TaskSettings
+    /// `VITRINE_FAULTS`: `enabled` gives every service switches for faults, for drills; never in production.
+    let hasFaults: Bool
 
     init(_ configuration: ConfigurationReader) {
         host = configuration.string("VITRINE_HOST", default: "127.0.0.1")
@@ -63,6 +65,8 @@ struct PlatformSettings: Sendable {
         drainTimeoutSeconds = configuration.int("DRAIN_TIMEOUT_SECONDS", default: 10, in: 0...300)
         invariantCheckMilliseconds = configuration.int("INVARIANT_CHECK_MS", default: 10_000, in: 100...3_600_000)
         tasks = TaskSettings(configuration)
+        hasFaults =
+            configuration.choice("VITRINE_FAULTS", of: ["disabled", "enabled"], default: "disabled") == "enabled"
     }
 }
 

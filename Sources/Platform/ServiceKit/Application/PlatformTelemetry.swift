@@ -36,7 +36,7 @@ extension ServiceDefinition {
                 .init("periodic jobs", JobTelemetry.declarations), .init("lifecycle", LifecycleTelemetry.declarations),
                 .init("telemetry", Telemetry.declarations), .init("resource", TelemetryPipeline.resource),
                 .init("export", TelemetryPipeline.declarations), .init("process", TelemetryPipeline.process),
-                .init("process lead", ProcessLead.declarations),
+                .init("fault switches", FaultTelemetry.declarations), .init("process lead", ProcessLead.declarations),
                 .init("event loops", TelemetryDeclarations(metrics: RuntimeMetrics.declarations)),
                 .init("scrapes", TelemetryDeclarations(metrics: MetricsEndpoint.declarations)),
             ])

@@ -76,17 +76,19 @@ final class ServiceRunner: Sendable {
             service: application.definition.name, version: SDKVersion.current, checks: checks,
             metrics: MetricsEndpoint(application.telemetry.metrics, on: application.platform.scrapes))
         let levels = LogLevelRoutes(logger: application.telemetry.logger)
-        let router = try Router(
-            routes: declared.routes + health.routes(besides: declared.routes)
-                + levels.routes(besides: declared.routes), shapes: declared.shapes
-        ) { TemplateTelemetry(route: $0, instruments: instruments) }
+        var routes = declared.routes + health.routes(besides: declared.routes) + levels.routes(besides: declared.routes)
+        var fallback = declared.fallback
+        if let faults = application.faults { faults.guardAll(&routes, &fallback) }
+        let router = try Router(routes: routes, shapes: declared.shapes) {
+            TemplateTelemetry(route: $0, instruments: instruments)
+        }
         for endpoint in router.endpoints {
             for case let route? in endpoint.routes {
                 endpoint.telemetry.method(route.method).showUsualOutcomes(route.access)
             }
         }
         return RequestPipeline(
-            router: router, fallback: declared.fallback, telemetry: application.telemetry, instruments: instruments,
+            router: router, fallback: fallback, telemetry: application.telemetry, instruments: instruments,
             authenticator: Authenticator(tokens: application.tokenSigner, identities: application.identitySigner),
             trustsPeer: declared.trustsIncomingContext, continuesTraces: declared.continuesIncomingTraces,
             defaultDeadlineMilliseconds: application.platform.settings.requestDeadlineMilliseconds)

@@ -15,19 +15,23 @@ package final class EventBus: Component {
     private let database: PostgreSQLClient
     private let telemetry: MessagingTelemetry
     private let relay: OutboxRelay
+    private let faults: FaultSwitches?
     private let registered = Mutex<Set<Subscription>>([])
 
     private static let stopSeconds = 10
 
     package init(
-        service: String, broker: AMQPClient, database: PostgreSQLClient, telemetry: Telemetry, group: EventLoopGroup
+        service: String, broker: AMQPClient, database: PostgreSQLClient, telemetry: Telemetry, group: EventLoopGroup,
+        faults: FaultSwitches? = nil
     ) {
+        self.faults = faults
         self.service = service
         self.broker = broker
         self.database = database
         self.telemetry = MessagingTelemetry(telemetry)
         relay = OutboxRelay(
-            service: service, broker: broker, database: database, telemetry: self.telemetry, loop: group.next())
+            service: service, broker: broker, database: database, telemetry: self.telemetry, loop: group.next(),
+            faults: faults)
         broker.declare(EventTopology.exchanges)
     }
 
@@ -80,7 +84,15 @@ package final class EventBus: Component {
             queue: queue, event: subscription.event, broker: broker, database: database, telemetry: telemetry,
             outbox: outbox,
             handler: handler)
-        broker.consume(queue) { await consumer.handle($0) }
+        guard let faults else {
+            broker.consume(queue) { await consumer.handle($0) }
+            return
+        }
+        let failing = consumer.failing(with: InjectedFault(fault: .failingConsumers))
+        broker.consume(queue) { delivery in
+            await faults.meetConsumer(subscription.event)
+                ? await failing.handle(delivery) : await consumer.handle(delivery)
+        }
     }
 
     package func start() async throws {

@@ -50,6 +50,13 @@ struct EventConsumer: Sendable {
         }
     }
 
+    /// The same whose handler always fails.
+    func failing(with error: any Error) -> EventConsumer {
+        EventConsumer(
+            queue: queue, event: event, broker: broker, database: database, telemetry: telemetry, outbox: outbox
+        ) { _, _ in throw error }
+    }
+
     private func isFirst(_ messageID: String, in transaction: PostgreSQLTransaction) async throws -> Bool {
         try await transaction.query(
             "INSERT inbox",

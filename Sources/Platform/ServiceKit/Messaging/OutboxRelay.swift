@@ -14,6 +14,7 @@ final class OutboxRelay: Sendable {
     private let database: PostgreSQLClient
     private let telemetry: MessagingTelemetry
     private let loop: EventLoop
+    private let faults: FaultSwitches?
     private let running = Mutex<Running?>(nil)
 
     private struct Running {
@@ -34,8 +35,9 @@ final class OutboxRelay: Sendable {
 
     init(
         service: String, broker: AMQPClient, database: PostgreSQLClient, telemetry: MessagingTelemetry,
-        loop: EventLoop
+        loop: EventLoop, faults: FaultSwitches? = nil
     ) {
+        self.faults = faults
         self.service = service
         self.broker = broker
         self.database = database
@@ -120,7 +122,7 @@ final class OutboxRelay: Sendable {
 
     /// - Returns: how many rows there were.
     private func publishBatch() async throws -> Int {
-        guard broker.isConnected else { return 0 }
+        guard broker.isConnected, faults?.hits(.stoppedRelay) != true else { return 0 }
         return try await database.transaction { [self] transaction in
             let rows = try await transaction.query(
                 "SELECT outbox",

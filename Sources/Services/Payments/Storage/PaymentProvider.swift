@@ -9,19 +9,22 @@ internal import Values
 struct PaymentProvider: Sendable {
     let database: PostgreSQLClient
     let declineAbove: Money
+    /// Declines on purpose, in drills.
+    var faults: FaultSwitches?
 
     /// Performs an operation once for each order; again, it gives the first answer.
     /// - Parameter amount: of the order.
     func perform(
         _ operation: PaymentState.Operation, orderID: String, amount: Money
     ) async throws -> ProviderAccount.Entry {
-        try await database.transaction { [declineAbove] transaction in
+        let limit = faults?.hits(.declines) == true ? Money.zero : declineAbove
+        return try await database.transaction { transaction in
             // One call at a time for each order; another key than that of the caller, who waits for the answer.
             try await transaction.query(
                 "SELECT pg_advisory_xact_lock", "SELECT pg_advisory_xact_lock(hashtextextended(\(orderID), 1))")
             var account = ProviderAccount(try await Self.entries(orderID, in: transaction))
             if let known = account.entries[operation] { return known }
-            let entry = account.perform(operation, amount: amount, limit: declineAbove)
+            let entry = account.perform(operation, amount: amount, limit: limit)
             try await Self.insert(entry, orderID, in: transaction)
             return entry
         }

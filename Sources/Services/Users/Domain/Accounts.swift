@@ -16,6 +16,8 @@ struct Accounts: Sendable {
     let signer: TokenSigner
     let throttle: LoginThrottle
     let telemetry: UsersTelemetry
+    /// Refuses on purpose, in drills.
+    var faults: FaultSwitches?
 
     static let accessLifetimeSeconds: Int64 = 900
 
@@ -83,7 +85,8 @@ struct Accounts: Sendable {
         }
         // What cannot be a name is looked for nowhere: a NUL would end it early on its way to the database.
         let user = Credentials.isLogin(login) ? try await users.find(login: login) : nil
-        guard try await hasher.verify(password, against: user?.passwordHash), let user else {
+        let isRight = try await hasher.verify(password, against: user?.passwordHash)
+        guard isRight, let user, faults?.hits(.failedLogins) != true else {
             telemetry.noteAttempt(UsersTelemetry.login, .failure, userID: user?.id)
             throw Failure.badCredentials
         }

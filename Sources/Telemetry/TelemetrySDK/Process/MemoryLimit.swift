@@ -1,11 +1,19 @@
 internal import Glibc
 
-/// How much memory the process may have: the least of what its control groups and the machine allow.
+/// How much memory the process may have: the least of what its control groups, the machine and its operator allow.
 enum MemoryLimit {
     /// Bytes.
     static func bytes() -> Double {
-        min(machineBytes(), controlGroupBytes() ?? .infinity)
+        min(machineBytes(), controlGroupBytes() ?? .infinity, operatorBytes ?? .infinity)
     }
+
+    /// `VITRINE_MEMORY_LIMIT_MIB`: for hosts whose limits a process cannot see.
+    private static let operatorBytes: Double? = {
+        guard let text = getenv("VITRINE_MEMORY_LIMIT_MIB"), let limit = Double(String(cString: text)), limit > 0 else {
+            return nil
+        }
+        return limit * 1024 * 1024
+    }()
 
     private static func machineBytes() -> Double {
         Double(sysconf(Int32(_SC_PHYS_PAGES))) * Double(sysconf(Int32(_SC_PAGESIZE)))
