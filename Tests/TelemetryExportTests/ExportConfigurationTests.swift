@@ -75,7 +75,9 @@ extension ExportConfiguration {
         ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "0"), ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "secret"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/secret"), ("VITRINE_OTLP_SPOOL", "secret"),
         ("VITRINE_OTLP_SPOOL_BYTES", "5"), ("OTEL_RESOURCE_ATTRIBUTES", "secret"), ("LOG_LEVEL", "secret"),
-        ("LOGSTASH_ADDRESS", "secret"),
+        ("LOGSTASH_ADDRESS", "secret"), ("OTEL_SERVICE_NAME", "sec\u{7}ret"), ("OTEL_CONFIG_FILE", "secret"),
+        ("OTEL_METRICS_EXEMPLAR_FILTER", "secret"), ("OTEL_EXPORTER_PROMETHEUS_PORT", "secret"),
+        ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta"), ("OTEL_BLRP_EXPORT_TIMEOUT", "secret"),
         ("LOGSTASH_ADDRESS", "host:port:secret"), ("LOGSTASH_ADDRESS", ":5000"), ("LOGSTASH_ADDRESS", "host:0"),
     ])
     func unusableValueWarnsByNameAndFallsBack(name: String, value: String) {
@@ -110,6 +112,37 @@ extension ExportConfiguration {
         #expect(configuration.resourceAttributes.map(\.1) == ["prod", "a,b"])
         #expect(configuration.logLevel == .debug)
         #expect(configuration.logstash?.description == "logs.example:5000")
+    }
+
+    @Test func theServiceIsNamedByItsVariableThenByTheResource() {
+        var values = ["OTEL_RESOURCE_ATTRIBUTES": "service.name=shop,a=b"]
+        #expect(ExportConfiguration(values: values).serviceName == "shop")
+        values["OTEL_SERVICE_NAME"] = "checkout"
+        #expect(ExportConfiguration(values: values).serviceName == "checkout")
+        values["OTEL_SERVICE_NAME"] = ""
+        #expect(ExportConfiguration(values: values).serviceName == "shop")
+    }
+
+    @Test func servicesThatShareAProcessKeepTheirNamesAndSaySo() {
+        var configuration = ExportConfiguration(values: ["OTEL_SERVICE_NAME": "checkout"])
+        configuration.keepServiceNames()
+        #expect(configuration.serviceName == nil)
+        #expect(configuration.warnings.count == 1)
+        #expect(configuration.warnings.first?.contains("several services share this process") == true)
+        configuration = ExportConfiguration(values: [:])
+        configuration.keepServiceNames()
+        #expect(configuration.warnings.isEmpty)
+    }
+
+    @Test func theOnlyPossibleValueOfAVariableNeedsNoWarning() {
+        let configuration = ExportConfiguration(values: [
+            "OTEL_PROPAGATORS": "baggage, tracecontext", "OTEL_METRICS_EXEMPLAR_FILTER": "trace_based",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "Cumulative", "OTEL_BLRP_EXPORT_TIMEOUT": "11",
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "explicit_bucket_histogram",
+            "OTEL_METRIC_EXPORT_TIMEOUT": "12", "OTEL_BSP_EXPORT_TIMEOUT": "13",
+        ])
+        #expect(configuration.warnings.isEmpty)
+        #expect(OTLPSignal.allCases.map { configuration.exportTimeoutMilliseconds($0) } == [13, 12, 11])
     }
 
     @Test func aCollectorHasItsDefaults() {
@@ -214,7 +247,11 @@ extension ExportConfiguration {
                 == .retry(errorType: "\(status)", retryAfter: "3"))
     }
 
-    @Test(arguments: [301, 302, 400, 401, 403, 404, 408, 413, 415, 500, 501, 505])
+    @Test func tooMuchAtOnceIsCutRatherThanLost() {
+        #expect(ExportOutcome(status: 413, retryAfter: nil, body: []) == .tooLarge(errorType: "413"))
+    }
+
+    @Test(arguments: [301, 302, 400, 401, 403, 404, 408, 415, 500, 501, 505])
     func otherFailuresAreFinal(status: Int) {
         #expect(ExportOutcome(status: status, retryAfter: nil, body: []) == .refused(errorType: "\(status)"))
     }

@@ -33,6 +33,17 @@ import Testing
         #expect(payments.metrics.value("a_total") == nil)
     }
 
+    @Test func aServiceThatIsAloneIsNamedByTheSettings() async {
+        let group = EventLoopGroup(count: 1)
+        defer { group.shutdown() }
+        let values = ["OTEL_SERVICE_NAME": "checkout"]
+        let alone = TelemetryPipeline(values: values, group: group).telemetry(for: "orders")
+        #expect(alone.serviceName == "checkout")
+        let pipeline = TelemetryPipeline(values: values, group: group, hasManyServices: true)
+        #expect(pipeline.telemetry(for: "orders").serviceName == "orders")
+        #expect(pipeline.telemetry(for: "payments").serviceName == "payments")
+    }
+
     @Test func warningsAndLinesAreWrittenAndEachServiceHasItsLevel() async {
         let group = EventLoopGroup(count: 1)
         defer { group.shutdown() }

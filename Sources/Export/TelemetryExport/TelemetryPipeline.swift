@@ -45,9 +45,13 @@ package final class TelemetryPipeline: Sendable {
     /// The metrics of the process and of this pipeline; every service shows them too.
     package var processMetrics: MetricRegistry { own.metrics }
 
-    /// - Parameter values: the `OTEL_*`, `LOG_LEVEL` and `LOGSTASH_ADDRESS` settings; unknown values warn and fall back.
-    package convenience init(values: [String: String], group: EventLoopGroup) {
-        self.init(configuration: ExportConfiguration(values: values), group: group)
+    /// - Parameters:
+    ///   - values: the `OTEL_*`, `LOG_LEVEL` and `LOGSTASH_ADDRESS` settings; unknown values warn and fall back.
+    ///   - hasManyServices: each of them keeps its own name, whatever `OTEL_SERVICE_NAME` says.
+    package convenience init(values: [String: String], group: EventLoopGroup, hasManyServices: Bool = false) {
+        var configuration = ExportConfiguration(values: values)
+        if hasManyServices { configuration.keepServiceNames() }
+        self.init(configuration: configuration, group: group)
     }
 
     /// - Parameter output: the descriptor that log lines are written to; standard output unless told otherwise.
@@ -93,13 +97,13 @@ package final class TelemetryPipeline: Sendable {
         _ metrics: MetricRegistry
     ) -> (exporter: BatchExporter?, sink: (any SpanSink)?) {
         guard let senders else { return (nil, nil) }
-        let loop = group.next()
-        let wakeUp = LoopSignal(loop: loop)
-        let processor = BatchSpanProcessor(configuration: configuration.batching, metrics: metrics) { wakeUp.notify() }
+        let task = LoopTask(loop: group.next())
+        let processor = BatchSpanProcessor(configuration: configuration.batching, metrics: metrics) {
+            [wakeUp = task.wakeUp] in wakeUp.notify()
+        }
         let exporter = BatchExporter(
             .traces, source: processor, senders: senders,
-            delayMilliseconds: configuration.batching.scheduleDelayMilliseconds, loop: loop, wakeUp: wakeUp,
-            worker: worker)
+            delayMilliseconds: configuration.batching.scheduleDelayMilliseconds, task: task, worker: worker)
         guard let tail = configuration.tail else { return (exporter, processor) }
         return (exporter, TailBuffer(tail, next: processor, metrics: metrics))
     }
@@ -109,15 +113,13 @@ package final class TelemetryPipeline: Sendable {
         _ metrics: MetricRegistry
     ) -> (exporter: BatchExporter?, processor: BatchLogProcessor?) {
         guard let senders else { return (nil, nil) }
-        let loop = group.next()
-        let wakeUp = LoopSignal(loop: loop)
+        let task = LoopTask(loop: group.next())
         let processor = BatchLogProcessor(
             maxQueueSize: configuration.logQueueSize, maxExportBatchSize: configuration.logBatchSize, metrics: metrics
-        ) { wakeUp.notify() }
+        ) { [wakeUp = task.wakeUp] in wakeUp.notify() }
         let exporter = BatchExporter(
             .logs, source: processor, senders: senders, delayMilliseconds: configuration.logDelayMilliseconds,
-            loop: loop,
-            wakeUp: wakeUp, worker: worker)
+            task: task, worker: worker)
         return (exporter, processor)
     }
 
@@ -126,7 +128,7 @@ package final class TelemetryPipeline: Sendable {
         services.known.withLock { services in
             if let known = services[serviceName] { return known.telemetry }
             let resource = ServiceResource.standard(
-                serviceName: serviceName, overrides: configuration.resourceAttributes)
+                serviceName: configuration.serviceName ?? serviceName, overrides: configuration.resourceAttributes)
             let telemetry = Telemetry(
                 resource: resource, sampler: configuration.sampler, spanSink: spanSink, logSink: writer,
                 // A control of its own: what is set through one service leaves the others alone.
@@ -149,9 +151,9 @@ package final class TelemetryPipeline: Sendable {
     }
 
     /// Tells of a crash of the process in one line, and flushes the logs before it ends.
-    /// - Parameter name: what the line says is the service.
+    /// - Parameter name: what the line says is the service, unless the settings name it.
     package func reportCrashes(as name: String) {
-        if !CrashReporter.install(serviceName: name) {
+        if !CrashReporter.install(serviceName: configuration.serviceName ?? name) {
             own.logger.log(Self.settingIgnored, "crashes are not reported: the system takes no handlers for them")
         }
     }

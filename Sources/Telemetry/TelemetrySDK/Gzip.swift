@@ -44,4 +44,36 @@ package final class Gzip {
     package static func compress(_ body: [UInt8], level: Int32 = 1) -> [UInt8]? {
         body.withUnsafeBytes { Gzip(level: level).compress($0) }
     }
+
+    /// The body of a gzip member, or nil when it is none or is longer than `limit` bytes.
+    package static func decompress(_ bytes: [UInt8], limit: Int) -> [UInt8]? {
+        var stream = z_stream()
+        guard
+            inflateInit2_(&stream, gzipWindowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        else { return nil }
+        defer { inflateEnd(&stream) }
+        var result: [UInt8] = []
+        return bytes.withUnsafeBufferPointer { input in
+            guard input.count <= Int(UInt32.max) / 2 else { return nil }
+            // Safety: zlib reads `next_in` only, though its type says otherwise.
+            stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress)
+            stream.avail_in = UInt32(input.count)
+            while true {
+                var status = Z_OK
+                let piece = [UInt8](unsafeUninitializedCapacity: decompressedPieceBytes) { output, count in
+                    stream.next_out = output.baseAddress
+                    stream.avail_out = UInt32(output.count)
+                    status = inflate(&stream, Z_NO_FLUSH)
+                    count = output.count - Int(stream.avail_out)
+                }
+                result += piece
+                guard result.count <= limit else { return nil }
+                if status == Z_STREAM_END { return result }
+                // Neither an error nor input that ends too early goes on.
+                guard status == Z_OK, !piece.isEmpty || stream.avail_in > 0 else { return nil }
+            }
+        }
+    }
+
+    private static let decompressedPieceBytes = 64 * 1024
 }

@@ -24,8 +24,12 @@ package struct ExportConfiguration: Sendable {
     package var logQueueSize = BatchLogProcessor.usualQueueSize
     /// `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`: log records of one request.
     package var logBatchSize = 512
+    /// `OTEL_BLRP_EXPORT_TIMEOUT`: for one request of log records, retries included.
+    package var logTimeoutMilliseconds = 30_000
     /// `OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds.
     package var metricIntervalMilliseconds = 60_000
+    /// `OTEL_METRIC_EXPORT_TIMEOUT`: for one request of data points, retries included.
+    package var metricTimeoutMilliseconds = 30_000
     /// How failed exports are tried again.
     package var retry = RetryPolicy()
     /// `VITRINE_OTLP_SPOOL`: the folder that keeps what a collector could not take; nil to keep it in memory only.
@@ -34,6 +38,9 @@ package struct ExportConfiguration: Sendable {
     package var spoolBytes = 64 * 1024 * 1024
     /// `OTEL_RESOURCE_ATTRIBUTES`.
     package var resourceAttributes: [(String, String)] = []
+    /// `OTEL_SERVICE_NAME`, or else `service.name` of `OTEL_RESOURCE_ATTRIBUTES`: what the one service of this process is
+    /// called.
+    package internal(set) var serviceName: String?
     /// `LOG_LEVEL`.
     package var logLevel = LogLevel.info
     /// Lines below the level that are kept for each request (`LOG_DETAILS_BYTES`, 0 for none) and written when it fails
@@ -42,7 +49,7 @@ package struct ExportConfiguration: Sendable {
     /// `LOGSTASH_ADDRESS` as `host:port`; nil to ship no logs.
     package var logstash: HostAndPort?
     /// What was wrong, in sentences that name the variable and what it accepts, never what it held.
-    package private(set) var warnings: [String] = []
+    package internal(set) var warnings: [String] = []
 
     package init() {}
 
@@ -54,7 +61,9 @@ package struct ExportConfiguration: Sendable {
         readLimits(settings)
         readBatching(settings)
         readSpool(settings)
+        readResource(settings)
         readLogs(settings)
+        readFixed(settings)
         if settings["OTEL_SDK_DISABLED"]?.lowercased() == "true" {
             sampler = .alwaysOff
             tail = nil
@@ -66,6 +75,15 @@ package struct ExportConfiguration: Sendable {
     mutating func warn(_ variable: String, _ accepted: String) {
         let warning = "\(variable) is ignored: it takes \(accepted)"
         if !warnings.contains(warning) { warnings.append(warning) }
+    }
+
+    /// How long one request of a signal is tried, retries included.
+    func exportTimeoutMilliseconds(_ signal: OTLPSignal) -> Int {
+        switch signal {
+        case .traces: batching.exportTimeoutMilliseconds
+        case .logs: logTimeoutMilliseconds
+        case .metrics: metricTimeoutMilliseconds
+        }
     }
 
     // MARK: Collectors
@@ -86,10 +104,6 @@ package struct ExportConfiguration: Sendable {
         }
         if let disabled = settings["OTEL_SDK_DISABLED"]?.lowercased(), disabled != "true", disabled != "false" {
             warn("OTEL_SDK_DISABLED", "true or false")
-        }
-        if let name = settings["OTEL_PROPAGATORS"] {
-            let known = name.split(separator: ",").map { $0.filter { $0 != " " } }.sorted()
-            if known != ["baggage", "tracecontext"] { warn("OTEL_PROPAGATORS", "tracecontext,baggage") }
         }
     }
 
@@ -204,9 +218,11 @@ package struct ExportConfiguration: Sendable {
         number(settings, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", range, \.batching.maxExportBatchSize)
         batching.maxExportBatchSize = min(batching.maxExportBatchSize, batching.maxQueueSize)
         number(settings, "OTEL_BLRP_SCHEDULE_DELAY", range, \.logDelayMilliseconds)
+        number(settings, "OTEL_BLRP_EXPORT_TIMEOUT", range, \.logTimeoutMilliseconds)
         number(settings, "OTEL_BLRP_MAX_QUEUE_SIZE", range, \.logQueueSize)
         number(settings, "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE", 1...10_000, \.logBatchSize)
         number(settings, "OTEL_METRIC_EXPORT_INTERVAL", range, \.metricIntervalMilliseconds)
+        number(settings, "OTEL_METRIC_EXPORT_TIMEOUT", range, \.metricTimeoutMilliseconds)
     }
 
     private mutating func number(
@@ -234,13 +250,6 @@ package struct ExportConfiguration: Sendable {
     // MARK: Logs
 
     private mutating func readLogs(_ settings: ExportSettings) {
-        if let text = settings["OTEL_RESOURCE_ATTRIBUTES"] {
-            if let pairs = KeyValueList.parse(text) {
-                resourceAttributes = pairs
-            } else {
-                warn("OTEL_RESOURCE_ATTRIBUTES", "name=value pairs joined by commas, values percent-encoded")
-            }
-        }
         if let text = settings["LOG_LEVEL"] {
             if let level = LogLevel(name: text) {
                 logLevel = level

@@ -1,5 +1,4 @@
 internal import EventLoop
-internal import Synchronization
 internal import Telemetry
 internal import TelemetrySDK
 
@@ -9,11 +8,9 @@ final class BatchExporter: Sendable {
     private let source: any BatchSource
     private let senders: OTLPSenders
     private let delayMilliseconds: Int
-    private let loop: EventLoop
-    private let wakeUp: LoopSignal
+    private let task: LoopTask
     private let worker: WorkerPool
     private let job: Job
-    private let task = Mutex<Task<Void, Never>?>(nil)
 
     /// Safety (`@unchecked Sendable`): used by one job at a time of the single worker thread.
     private final class Job: @unchecked Sendable {
@@ -32,51 +29,37 @@ final class BatchExporter: Sendable {
 
     /// - Parameters:
     ///   - delayMilliseconds: how long an item waits for others.
-    ///   - wakeUp: notified by the source when a whole batch waits; of `loop`.
+    ///   - task: woken by the source when a whole batch waits.
     init(
-        _ signal: OTLPSignal, source: any BatchSource, senders: OTLPSenders, delayMilliseconds: Int, loop: EventLoop,
-        wakeUp: LoopSignal, worker: WorkerPool
+        _ signal: OTLPSignal, source: any BatchSource, senders: OTLPSenders, delayMilliseconds: Int, task: LoopTask,
+        worker: WorkerPool
     ) {
         self.source = source
         self.senders = senders
         self.worker = worker
         self.delayMilliseconds = delayMilliseconds
-        self.loop = loop
-        self.wakeUp = wakeUp
+        self.task = task
         job = Job(signal, source.queue)
     }
 
     func start() {
         senders.start()
-        task.withLock { task in
-            guard task == nil else { return }
-            task = loop.spawn { [self] in
-                // Exports belong to no request.
-                await TelemetryContext.$current.withValue(TelemetryContext()) { await run() }
-            }
-        }
+        task.start { [self] in await run() }
     }
 
     /// Sends what waits, for at most so long.
     func shutdown(timeoutMilliseconds: Int) async {
-        let clock = TelemetryClock.system
-        let deadline = clock.monotonicNanoseconds() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
+        let deadline = Deadline(milliseconds: timeoutMilliseconds)
         start()
         source.shutdown()
-        wakeUp.stop()
-        let running = task.withLock { $0 }
-        if let running {
-            await Deadline.race(milliseconds: timeoutMilliseconds) { await running.value }
-            running.cancel()
-        }
+        await task.stop(by: deadline)
         while case let left = source.drain(), !left.isEmpty { senders.lost(left.count, "already_shutdown") }
-        let now = clock.monotonicNanoseconds()
-        await senders.shutdown(timeoutMilliseconds: Int((max(now, deadline) - now) / 1_000_000))
+        await senders.shutdown(timeoutMilliseconds: deadline.millisecondsLeft)
     }
 
     private func run() async {
         while !Task.isCancelled {
-            await wakeUp.waitForWork(milliseconds: delayMilliseconds)
+            await task.wakeUp.waitForWork(milliseconds: delayMilliseconds)
             // The time is up or a batch is full: either way everything that waits now goes, batch by batch.
             var left = source.queue.count
             while left > 0, !Task.isCancelled {
@@ -84,9 +67,9 @@ final class BatchExporter: Sendable {
                 if batch.isEmpty { break }
                 left -= batch.count
                 await export(batch)
-                if wakeUp.isStopping { left = source.queue.count }
+                if task.wakeUp.isStopping { left = source.queue.count }
             }
-            if wakeUp.isStopping, source.queue.count == 0 { return }
+            if task.wakeUp.isStopping, source.queue.count == 0 { return }
         }
     }
 

@@ -7,6 +7,8 @@ enum ExportOutcome: Equatable {
     case accepted(rejected: Int, message: String)
     /// To be tried again, after the header's wait when there is one.
     case retry(errorType: String, retryAfter: String?)
+    /// Too much at once: parts of it may be taken.
+    case tooLarge(errorType: String)
     /// Refused for good.
     case refused(errorType: String)
 
@@ -20,6 +22,7 @@ enum ExportOutcome: Equatable {
             let response = isJSON ? OTLPResponse(json: body) : OTLPResponse(body)
             self = .accepted(rejected: response?.rejectedItems ?? 0, message: response?.errorMessage ?? "")
         case 429, 502, 503, 504: self = .retry(errorType: String(status), retryAfter: retryAfter)
+        case 413: self = .tooLarge(errorType: String(status))
         default: self = .refused(errorType: String(status))
         }
     }
@@ -42,7 +45,7 @@ enum ExportOutcome: Equatable {
     var errorType: String {
         switch self {
         case .accepted: ""
-        case .retry(let type, _), .refused(let type): type
+        case .retry(let type, _), .refused(let type), .tooLarge(let type): type
         }
     }
 }

@@ -1,5 +1,4 @@
 internal import EventLoop
-internal import Synchronization
 internal import Telemetry
 internal import TelemetrySDK
 
@@ -16,13 +15,11 @@ final class MetricExporter: Sendable {
     private let senders: OTLPSenders
     private let services: Services
     private let intervalMilliseconds: Int
-    private let loop: EventLoop
-    private let wakeUp: LoopSignal
+    private let task: LoopTask
     private let worker: WorkerPool
     private let encoding = OTLPEncoding(.metrics)
     private let durations: HistogramSeries
     private let startNanoseconds = TelemetryClock.system.wallNanoseconds()
-    private let task = Mutex<Task<Void, Never>?>(nil)
 
     init(
         senders: OTLPSenders, intervalMilliseconds: Int, group: EventLoopGroup, worker: WorkerPool,
@@ -32,40 +29,28 @@ final class MetricExporter: Sendable {
         self.services = services
         self.intervalMilliseconds = intervalMilliseconds
         self.worker = worker
-        loop = group.next()
-        wakeUp = LoopSignal(loop: loop)
+        task = LoopTask(loop: group.next())
         durations = metrics.histogram(Self.duration).series()
     }
 
     func start() {
         senders.start()
-        task.withLock { task in
-            guard task == nil else { return }
-            task = loop.spawn { [self] in
-                await TelemetryContext.$current.withValue(TelemetryContext()) { await run() }
-            }
-        }
+        task.start { [self] in await run() }
     }
 
     /// Sends the last state, for at most so long.
     func shutdown(timeoutMilliseconds: Int) async {
-        let clock = TelemetryClock.system
-        let deadline = clock.monotonicNanoseconds() + UInt64(max(0, timeoutMilliseconds)) * 1_000_000
+        let deadline = Deadline(milliseconds: timeoutMilliseconds)
         start()
-        wakeUp.stop()
-        if let running = task.withLock({ $0 }) {
-            await Deadline.race(milliseconds: timeoutMilliseconds) { await running.value }
-            running.cancel()
-        }
-        let now = clock.monotonicNanoseconds()
-        await senders.shutdown(timeoutMilliseconds: Int((max(now, deadline) - now) / 1_000_000))
+        await task.stop(by: deadline)
+        await senders.shutdown(timeoutMilliseconds: deadline.millisecondsLeft)
     }
 
     private func run() async {
         while !Task.isCancelled {
-            await wakeUp.pause(milliseconds: intervalMilliseconds)
+            await task.wakeUp.pause(milliseconds: intervalMilliseconds)
             await export()
-            if wakeUp.isStopping { return }
+            if task.wakeUp.isStopping { return }
         }
     }
 

@@ -35,6 +35,28 @@ final class OTLPEncoding: @unchecked Sendable {
     }
 }
 
+extension OTLPMessage {
+    /// What a collector takes, before compression (OTLP 1.11); no message of ours is larger.
+    private static let maxPlainBytes = 64 * 1024 * 1024
+
+    /// Both halves of a message, in its form; nil when it cannot be cut.
+    func halves(_ signal: OTLPSignal) -> [OTLPMessage]? {
+        let plain: [UInt8]? = format.isCompressed ? Gzip.decompress(body, limit: Self.maxPlainBytes) : body
+        guard itemCount > 1, let plain else { return nil }
+        let splitter = OTLPSplitter(signal.request)
+        let count = itemCount / 2
+        let parts =
+            format.isJSON ? splitter.split(json: plain, after: count) : splitter.split(protobuf: plain, after: count)
+        guard let (first, second) = parts else { return nil }
+        return [(first, count), (second, itemCount - count)].map { part, count in
+            let compressed = format.isCompressed ? part.withUnsafeBytes { FastGzip().compress($0) } : nil
+            return OTLPMessage(
+                body: compressed ?? part, itemCount: count,
+                format: OTLPFormat(isJSON: format.isJSON, isCompressed: compressed != nil))
+        }
+    }
+}
+
 extension OTLPSignal {
     fileprivate var request: OTLPJSON.Request {
         switch self {

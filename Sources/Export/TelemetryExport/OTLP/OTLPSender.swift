@@ -18,6 +18,9 @@ final class OTLPSender: Sendable {
     /// While what is on disk cannot be sent, this long passes between two attempts.
     private static let spoolPauseMilliseconds = 5_000
 
+    /// Items in a row that may be too large each by itself before the rest of their message is given up.
+    private static let maxRefusedItems = 8
+
     private struct Queue {
         var messages: [OTLPMessage] = []
         var byteCount = 0
@@ -27,10 +30,10 @@ final class OTLPSender: Sendable {
     let target: OTLPTarget
     private let signal: OTLPSignal
     private let retry: RetryPolicy
+    /// For one message, retries included.
     private let patienceMilliseconds: Int
     private let client: HTTPClient
-    private let loop: EventLoop
-    private let wakeUp: LoopSignal
+    private let task: LoopTask
     private let worker: WorkerPool
     private let spool: DiskSpool?
     private let logger: Logger
@@ -39,7 +42,6 @@ final class OTLPSender: Sendable {
     private let queue = Mutex(Queue())
     /// Whether the last attempt failed; what fails again then does not get all its retries.
     private let isFailing = Atomic<Bool>(false)
-    private let task = Mutex<Task<Void, Never>?>(nil)
 
     /// - Parameter instruments: whose `component` names this sender, and its folder of the spool.
     init(
@@ -52,14 +54,13 @@ final class OTLPSender: Sendable {
         self.instruments = instruments
         self.logger = logger
         retry = configuration.retry
-        patienceMilliseconds = configuration.batching.exportTimeoutMilliseconds
+        patienceMilliseconds = configuration.exportTimeoutMilliseconds(signal)
         var settings = HTTPClient.Configuration()
         settings.requestTimeoutMilliseconds = target.timeoutMilliseconds
         settings.maxResponseBytes = Self.maxResponseBytes
         settings.maxConnectionsPerHostAndLoop = 1
         client = HTTPClient(configuration: settings, group: group, telemetry: nil)
-        loop = group.next()
-        wakeUp = LoopSignal(loop: loop)
+        task = LoopTask(loop: group.next())
         spool = Self.openSpool(configuration, instruments, logger)
         if let spool { instruments.observe(spool: { [weak spool] in Double(spool?.byteCount ?? 0) }) }
     }
@@ -96,7 +97,7 @@ final class OTLPSender: Sendable {
         switch place {
         case .queued:
             instruments.inFlight.add(Double(message.itemCount))
-            wakeUp.notify()
+            task.wakeUp.notify()
         case .full: keepOnDisk(message, otherwise: "queue_full")
         case .shutDown: instruments.lost(message.itemCount, "already_shutdown")
         }
@@ -119,25 +120,12 @@ final class OTLPSender: Sendable {
 
     // MARK: The task
 
-    func start() {
-        task.withLock { task in
-            guard task == nil else { return }
-            task = loop.spawn { [self] in
-                // Exports belong to no request.
-                await TelemetryContext.$current.withValue(TelemetryContext()) { await run() }
-            }
-        }
-    }
+    func start() { task.start { [self] in await run() } }
 
     /// Sends what waits, for at most so long; what is left goes to disk, or is lost and counted.
     func shutdown(timeoutMilliseconds: Int) async {
         start()
-        wakeUp.stop()
-        let running = task.withLock { $0 }
-        if let running {
-            await Deadline.race(milliseconds: timeoutMilliseconds) { await running.value }
-            running.cancel()
-        }
+        await task.stop(by: Deadline(milliseconds: timeoutMilliseconds))
         queue.withLock { $0.isShutDown = true }
         while let message = next() {
             instruments.inFlight.add(-Double(message.itemCount))
@@ -157,13 +145,13 @@ final class OTLPSender: Sendable {
                 instruments.inFlight.add(-Double(message.itemCount))
                 if Task.isCancelled { return }
             }
-            if wakeUp.isStopping { return }
+            if task.wakeUp.isStopping { return }
             if let spool, !spool.isEmpty {
                 let isSent = await sendFromDisk(spool)
                 if isSent { continue }
-                await wakeUp.waitForWork(milliseconds: Self.spoolPauseMilliseconds)
+                await task.wakeUp.waitForWork(milliseconds: Self.spoolPauseMilliseconds)
             } else {
-                await wakeUp.waitForWork(milliseconds: Self.idleMilliseconds)
+                await task.wakeUp.waitForWork(milliseconds: Self.idleMilliseconds)
             }
         }
     }
@@ -177,21 +165,71 @@ final class OTLPSender: Sendable {
         switch await send(message) {
         case .accepted(let rejected, let text): accepted(message, rejected, text)
         case .refused(let errorType): lose(message, errorType)
+        case .tooLarge(let errorType): await deliverPieces(of: message, errorType)
         case .retry: return false
         }
         _ = try? await worker.run { spool.remove(id) }
         return true
     }
 
+    /// What became of a message.
+    private enum Delivery {
+        case taken
+        /// Lost or put aside, and counted.
+        case settled
+        case tooLarge(errorType: String)
+    }
+
+    /// Sends a message, in pieces where the collector finds it too large.
     private func deliver(_ message: OTLPMessage) async {
+        if case .tooLarge(let errorType) = await attempt(message) { await deliverPieces(of: message, errorType) }
+    }
+
+    /// Sends the halves of a message that was too large, and theirs, down to single items. Bounded: a collector that
+    /// finds everything too large gets no more than the first few items one by one.
+    private func deliverPieces(of message: OTLPMessage, _ errorType: String) async {
+        var refusedInARow = 0
+        var tooLarge = [message]
+        while let piece = tooLarge.popLast() {
+            guard !Task.isCancelled else {
+                giveUp(piece, "already_shutdown")
+                continue
+            }
+            guard refusedInARow < Self.maxRefusedItems, let halves = await halves(of: piece) else {
+                refusedInARow += 1
+                loseTooLarge(piece, errorType)
+                continue
+            }
+            for half in halves {
+                switch await attempt(half) {
+                case .taken: refusedInARow = 0
+                case .settled: break
+                case .tooLarge: tooLarge.append(half)
+                }
+            }
+        }
+    }
+
+    private func halves(of message: OTLPMessage) async -> [OTLPMessage]? {
+        let signal = signal
+        return try? await worker.run { message.halves(signal) }
+    }
+
+    /// Sends a message, again and again while the collector may take it later.
+    private func attempt(_ message: OTLPMessage) async -> Delivery {
         let start = clock.monotonicNanoseconds()
         var patience = patienceMilliseconds
         // While the collector is known to be away what can go to disk goes there after one attempt.
         let attempts = spool != nil && isFailing.load(ordering: .relaxed) ? 1 : retry.maxAttempts
         for attempt in 1...attempts {
             switch await send(message) {
-            case .accepted(let rejected, let text): return accepted(message, rejected, text)
-            case .refused(let errorType): return lose(message, errorType)
+            case .accepted(let rejected, let text):
+                accepted(message, rejected, text)
+                return .taken
+            case .tooLarge(let errorType): return .tooLarge(errorType: errorType)
+            case .refused(let errorType):
+                lose(message, errorType)
+                return .settled
             case .retry(let errorType, let retryAfter):
                 let now = Int64(clock.wallNanoseconds() / 1_000_000_000)
                 let asked = retryAfter.flatMap { retry.delayMilliseconds(retryAfter: $0, nowSeconds: now) }
@@ -199,13 +237,15 @@ final class OTLPSender: Sendable {
                 // A wait that the collector asked for does not use up our patience.
                 if let asked { patience += asked }
                 let spent = Int((clock.monotonicNanoseconds() - start) / 1_000_000)
-                guard attempt < attempts, spent + delay <= patience, !wakeUp.isStopping, !Task.isCancelled else {
-                    return giveUp(message, errorType)
+                guard attempt < attempts, spent + delay <= patience, !task.wakeUp.isStopping, !Task.isCancelled else {
+                    giveUp(message, errorType)
+                    return .settled
                 }
                 instruments.retried(errorType)
-                await wakeUp.pause(milliseconds: delay)
+                await task.wakeUp.pause(milliseconds: delay)
             }
         }
+        return .settled
     }
 
     private func send(_ message: OTLPMessage) async -> ExportOutcome {
@@ -266,6 +306,14 @@ final class OTLPSender: Sendable {
     private func lose(_ message: OTLPMessage, _ errorType: String) {
         instruments.lost(message.itemCount, errorType)
         tellFailure(errorType, isLost: true)
+    }
+
+    /// Not even a part of the message can be sent.
+    private func loseTooLarge(_ message: OTLPMessage, _ errorType: String) {
+        instruments.lost(message.itemCount, errorType)
+        logger.log(
+            OTLPInstruments.partial, "the collector finds \(signal.items) too large: raise the size that it takes",
+            [Attribute(.errorType, .string(errorType))])
     }
 
     private func tellFailure(_ errorType: String, isLost: Bool) {

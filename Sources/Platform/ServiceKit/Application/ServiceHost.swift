@@ -70,7 +70,7 @@ package final class ServiceHost: Sendable {
         let workers = WorkerPool(threads: Self.workerThreads)
         let scrapes = MetricsEndpoint.makeThread()
         state.withLock { $0.pools = [workers, scrapes] }
-        let pipeline = makeTelemetry == nil ? TelemetryPipeline(values: values, group: group) : nil
+        let pipeline = makeTelemetry == nil ? makePipeline() : nil
         state.withLock { $0.pipeline = pipeline }
         // The process tells of itself in each of its services, whoever made their telemetry.
         let process = pipeline?.processMetrics ?? MetricRegistry()
@@ -100,6 +100,10 @@ package final class ServiceHost: Sendable {
         let built = runners
         state.withLock { $0.runners = built }
         return built
+    }
+
+    private func makePipeline() -> TelemetryPipeline {
+        TelemetryPipeline(values: values, group: group, hasManyServices: services.count > 1)
     }
 
     /// Services share settings: what is wrong with one is told once.

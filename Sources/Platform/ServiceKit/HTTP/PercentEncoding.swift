@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Percent-encoding of paths, queries and forms (RFC 3986, section 2.1; WHATWG URL, `x-www-form-urlencoded`).
 package enum PercentEncoding {
     /// The decoded octets, or nil when a `%` is not followed by two hexadecimal digits.
@@ -9,9 +11,9 @@ package enum PercentEncoding {
         while let byte = bytes.next() {
             switch byte {
             case UInt8(ascii: "%"):
-                guard let high = bytes.next().flatMap(hexValue), let low = bytes.next().flatMap(hexValue) else {
-                    return nil
-                }
+                guard let high = bytes.next().flatMap(Hexadecimal.value),
+                    let low = bytes.next().flatMap(Hexadecimal.value)
+                else { return nil }
                 result.append(high << 4 | low)
             case UInt8(ascii: "+") where plusIsSpace: result.append(0x20)
             default: result.append(byte)
@@ -42,14 +44,5 @@ package enum PercentEncoding {
             }
         }
         return String(decoding: result, as: UTF8.self)
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x37
-        case 0x61...0x66: byte - 0x57
-        default: nil
-        }
     }
 }

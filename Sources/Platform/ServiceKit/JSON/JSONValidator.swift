@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Checks JSON (RFC 8259) strictly before anything decodes it: what two readers could take differently, or what costs
 /// too much to read, is refused. Reads each byte once and recurses no deeper than its limit.
 struct JSONValidator: ~Copyable {
@@ -191,20 +193,11 @@ struct JSONValidator: ~Copyable {
     private mutating func hexUnit() throws(JSONSyntaxError) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Self.hexValue(try peek()) else { throw JSONSyntaxError(.escape, at: index) }
-            value = value << 4 | digit
+            guard let digit = Hexadecimal.value(try peek()) else { throw JSONSyntaxError(.escape, at: index) }
+            value = value << 4 | UInt32(digit)
             index &+= 1
         }
         return value
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt32? {
-        switch byte {
-        case 0x30...0x39: UInt32(byte - 0x30)
-        case 0x41...0x46: UInt32(byte - 0x37)
-        case 0x61...0x66: UInt32(byte - 0x57)
-        default: nil
-        }
     }
 
     // MARK: Bytes

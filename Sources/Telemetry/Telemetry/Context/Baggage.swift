@@ -103,7 +103,7 @@ enum BaggageCodec {
         var index = 0
         while index < value.count {
             if value[index] == UInt8(ascii: "%"), index + 2 < value.count,
-                let high = hexValue(value[index + 1]), let low = hexValue(value[index + 2])
+                let high = Hexadecimal.value(value[index + 1]), let low = Hexadecimal.value(value[index + 2])
             {
                 result.append(high << 4 | low)
                 index += 3
@@ -113,15 +113,6 @@ enum BaggageCodec {
             }
         }
         return String(decoding: result, as: UTF8.self)
-    }
-
-    private static func hexValue(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case 0x30...0x39: byte - 0x30
-        case 0x41...0x46: byte - 0x37
-        case 0x61...0x66: byte - 0x57
-        default: nil
-        }
     }
 
     /// The bytes from `start` to `end` without the white space around them.

@@ -57,6 +57,9 @@ package final class BatchLogProcessor: BatchSource {
 }
 
 extension LogRecord {
+    /// `OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT`, as its default is.
+    private static let maxAttributes = 128
+
     /// Appends field 2 of a `ScopeLogs` message (OTLP 1.11): the whole record, with the names that OpenTelemetry has for
     /// what a line writes in ECS.
     func appendOTLP(_ fields: borrowing Swift.Span<Attribute>, to buffer: inout ByteBuffer) {
@@ -68,9 +71,17 @@ extension LogRecord {
         buffer.appendAnyValue(.string(message))
         buffer.appendAttribute(6, "log.logger", text: logger)
         if let requestID = context.requestID { buffer.appendAttribute(6, "http.request.id", text: requestID) }
+        var dropped = 0
         for index in fields.indices {
+            // A record names a key once: the first one stays, as in the line.
+            guard index < Self.maxAttributes, !(0..<index).contains(where: { fields[$0].key == fields[index].key })
+            else {
+                dropped += 1
+                continue
+            }
             buffer.appendAttribute(6, fields[index].key.otlpName, fields[index].safeValue)
         }
+        if dropped > 0 { buffer.appendField(7, varint: UInt64(dropped)) }
         if let span = context.span {
             buffer.appendField(8, fixed32: span.isSampled ? 1 : 0)
             buffer.appendField(9, traceID: span.traceID)

@@ -9,8 +9,7 @@ package enum SDKVersion {
 
 extension ServiceResource {
     /// The resource of a service of this process, by the OpenTelemetry semantic conventions.
-    /// - Parameter overrides: `OTEL_RESOURCE_ATTRIBUTES`; they win, but for `service.name`, which many services of
-    ///   one process cannot share.
+    /// - Parameter overrides: `OTEL_RESOURCE_ATTRIBUTES`; they win, but for `service.name`, which is the argument's.
     package static func standard(
         serviceName: String, version: String = SDKVersion.current, overrides: [(String, String)] = []
     ) -> ServiceResource {
