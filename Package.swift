@@ -94,10 +94,12 @@ let package = Package(
 
         module("Transport", "EventLoop", ["CLibUV", "CThread", "Telemetry"]),
         module("Transport", "HTTPCodec"),
-        module("Transport", "HTTP", ["EventLoop", "HTTPCodec", "Telemetry"]),
+        module("Transport", "TLS", ["COpenSSL", "EventLoop"]),
+        module("Transport", "HTTP", ["EventLoop", "HTTPCodec", "Telemetry", "TLS"]),
 
         module(
-            "Export", "TelemetryExport", ["Telemetry", "TelemetrySDK", "EventLoop", "HTTPCodec", "HTTP", "CThread"]),
+            "Export", "TelemetryExport",
+            ["Telemetry", "TelemetrySDK", "EventLoop", "HTTPCodec", "HTTP", "TLS", "CThread"]),
 
         module("Drivers", "ConnectionPool"),
         module("Drivers", "PostgreSQL", ["CLibPQ", "EventLoop", "Telemetry", "ConnectionPool"]),
@@ -199,7 +201,10 @@ let package = Package(
         tests("TelemetryTests", ["Telemetry", "TelemetrySDK", "TelemetryTesting"]),
         tests(
             "TelemetryExportTests",
-            ["TelemetryExport", "Telemetry", "TelemetrySDK", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec"]),
+            [
+                "TelemetryExport", "Telemetry", "TelemetrySDK", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec",
+                "TLS",
+            ]),
         tests("EventLoopTests", ["EventLoop", "Telemetry"]),
         tests("HTTPCodecTests", ["HTTPCodec"]),
         tests("HTTPTests", ["HTTP", "HTTPCodec", "EventLoop", "Telemetry", "TelemetryTesting"]),

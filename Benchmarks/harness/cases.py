@@ -1,6 +1,6 @@
 """The cases of the table; the bounds in them are those that the project has set itself."""
 
-from . import answers, models, ordering, proxying, stack, telemetry
+from . import answers, faults, models, ordering, proxying, stack, telemetry
 
 
 class Case:
@@ -19,4 +19,5 @@ ALL = [
     Case("models", "Rows of a model", models.measure),
     Case("stack", "The whole platform", stack.measure),
     Case("telemetry", "The telemetry core", telemetry.measure),
+    Case("faults", "Telemetry in trouble", faults.measure),
 ]

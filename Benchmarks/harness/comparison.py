@@ -5,7 +5,7 @@ import statistics
 from . import load
 
 
-UNITS = {"cpu_us": "µs", "ns": "ns"}
+UNITS = {"cpu_us": "µs", "p50_us": "µs", "ns": "ns"}
 
 
 class Ratio:

@@ -96,18 +96,20 @@ def get(port, path, headers=None):
         connection.close()
 
 
-def start(name, command, port, folder, environment=None, core=SERVER_CORE, output_is_log=True):
+def start(name, command, port, folder, environment=None, core=SERVER_CORE, output_is_log=True,
+          output=None):
     """Starts a command in a process group of its own.
 
     core: None leaves it unpinned.
     output_is_log: false sends standard output to /dev/null, for servers that write a line for each request.
+    output: a descriptor for standard output instead.
     """
     log = Path(folder) / f"{name.replace(' ', '-').replace('/', '-')}.log"
     with open(log, "wb") as errors:
         process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
-            stdout=errors if output_is_log else subprocess.DEVNULL,
+            stdout=output if output is not None else errors if output_is_log else subprocess.DEVNULL,
             stderr=errors,
             cwd=folder,
             env={**os.environ, **(environment or {})},

@@ -156,6 +156,31 @@ import Testing
         let asked = Atomic<Int>(0)
     }
 
+    @Test func detailsOfARunThatFailsAreWrittenAndThoseOfOthersForgotten() async throws {
+        struct Odd: Error {}
+        let counter = Counted()
+        let detail = LogEvent("test.job_detail", level: .debug, help: "What a run says below the level.")
+        try await TestService.run(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 4_096, slowMilliseconds: 3_600_000),
+            build: { app in
+                app.every(milliseconds: 5, "sweep") {
+                    let run = counter.next()
+                    app.telemetry.logger.log(detail, run == 1 ? "of the bad run" : "of a good run")
+                    if run == 1 { throw Odd() }
+                }
+            }
+        ) { (service: TestService) async throws in
+            let successes = #"job_runs_total{job="sweep",outcome="success"}"#
+            #expect(await eventually { (service.capture.value(successes) ?? 0) >= 2 })
+            let lines = service.capture.logLines(event: detail)
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains("of the bad run") == true)
+            #expect(lines.first?.contains("\"tags\":[\"retroactive\"]") == true)
+            let span = service.capture.spans(named: "job sweep").first { $0.attributes["error.type"] == "Odd" }
+            #expect(lines.first?.contains(span.map { "\"trace.id\":\"\($0.context.traceID)\"" } ?? "no span") == true)
+        }
+    }
+
     @Test func jobsRunAgainAndAgainAndAreCounted() async throws {
         let counter = Counted()
         struct Odd: Error {}

@@ -42,11 +42,13 @@ import Testing
     }
 
     private func run<T>(
-        _ values: [String: String], build: @escaping @Sendable (Application) async throws -> Void,
+        _ values: [String: String], logLevel: LogLevel = .debug, logDetails: LogDetailsPolicy = .off,
+        build: @escaping @Sendable (Application) async throws -> Void,
         _ body: (TestService, Application) async throws -> T
     ) async throws -> T {
         try await TestService.run(
-            name: "till", database: "till", usesBroker: true, migrations: Self.migrations, values: values, build: build
+            name: "till", database: "till", usesBroker: true, migrations: Self.migrations, values: values,
+            logLevel: logLevel, logDetails: logDetails, build: build
         ) { (service: TestService) async throws in
             try await body(service, try #require(service.host.application("till")))
         }
@@ -184,10 +186,13 @@ import Testing
 
     @Test func aHandlerThatFailsTwiceSucceedsAtTheThirdAttempt() async throws {
         struct Odd: Error {}
+        let detail = LogEvent("test.message_detail", level: .debug, help: "What a handler says below the level.")
         try await run(
-            try await values(),
+            try await values(), logLevel: .info,
+            logDetails: LogDetailsPolicy(maxBytes: 4_096, slowMilliseconds: 3_600_000),
             build: { app in
                 app.on(OrderCreated.self) { event, context in
+                    app.telemetry.logger.log(detail, "attempt \(context.attempt)")
                     if context.attempt < 3 { throw Odd() }
                     try await Self.record(event, context)
                 }
@@ -201,6 +206,13 @@ import Testing
             let spans = service.capture.spans(named: "process till-service.order.created")
             #expect(spans.count == 3)
             #expect(Set(spans.map(\.context.traceID)).count == 1)
+            // What the failed ones said below the log's level is written, each with its own trace.
+            #expect(await eventually { service.capture.logLines(event: detail).count == 2 })
+            let lines = service.capture.logLines(event: detail)
+            for (index, line) in lines.enumerated() {
+                #expect(line.contains("\"message\":\"attempt \(index + 1)\""))
+                #expect(line.contains("\"tags\":[\"retroactive\"]") && line.contains("\"trace.id\""))
+            }
         }
     }
 

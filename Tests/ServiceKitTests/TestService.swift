@@ -25,10 +25,12 @@ struct TestService {
     /// Runs a service of the given routes (and whatever else `build` declares) while `body` runs.
     static func run<T>(
         name: String = "shopfront", database: String? = nil, usesRedis: Bool = false, usesBroker: Bool = false,
-        migrations: [Migration] = [], values: [String: String] = [:],
+        migrations: [Migration] = [], values: [String: String] = [:], logLevel: LogLevel = .debug,
+        logDetails: LogDetailsPolicy = .off,
         build: @escaping @Sendable (Application) async throws -> Void, _ body: (TestService) async throws -> T
     ) async throws -> T {
-        let capture = TelemetryCapture(serviceName: name, sampler: .parentBased(root: .alwaysOn))
+        let capture = TelemetryCapture(
+            serviceName: name, sampler: .parentBased(root: .alwaysOn), logLevel: logLevel, logDetails: logDetails)
         let definition = ServiceDefinition(
             name: name, summary: "a service under test", port: 0, database: database, usesRedis: usesRedis,
             usesBroker: usesBroker, migrations: migrations, build: build)

@@ -62,7 +62,7 @@ extension ExportConfiguration {
     }
 
     @Test(arguments: [
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://user:secret@collector"), ("LOGSTASH_TLS", "secret"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:secret@collector:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:99999"),
@@ -181,7 +181,7 @@ extension ExportConfiguration {
         let configuration = ExportConfiguration(values: [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://a:4318", "VITRINE_OTLP_2_ENDPOINT": "http://b:4318/x",
             "VITRINE_OTLP_2_HEADERS": "team=core", "VITRINE_OTLP_2_COMPRESSION": "none",
-            "VITRINE_OTLP_4_TRACES_ENDPOINT": "http://d:1/only", "VITRINE_OTLP_3_ENDPOINT": "https://c",
+            "VITRINE_OTLP_4_TRACES_ENDPOINT": "http://d:1/only", "VITRINE_OTLP_3_ENDPOINT": "ftp://c",
         ])
         let targets = configuration.targets[.traces] ?? []
         #expect(targets.map(\.endpoint.origin) == ["http://a:4318", "http://b:4318", "http://d:1"])

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A folder of its own for a test, removed with what is in it.
-final class TemporaryFolder {
+final class TemporaryFolder: Sendable {
     let path: String
 
     init() {
@@ -32,6 +32,17 @@ final class TemporaryFolder {
             if !name.hasPrefix(".") { names.append(name) }
         }
         return names.sorted()
+    }
+
+    /// What a file holds; empty when it is not there.
+    func text(_ name: String) -> String {
+        let file = open(path + "/" + name, O_RDONLY)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
+        while case let count = read(file, &chunk, chunk.count), count > 0 { text += chunk[..<count] }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// Overwrites a file.

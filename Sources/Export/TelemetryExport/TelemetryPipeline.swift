@@ -58,7 +58,9 @@ package final class TelemetryPipeline: Sendable {
     package init(configuration: ExportConfiguration, group: EventLoopGroup, output: Int32 = STDOUT_FILENO) {
         self.configuration = configuration
         let metrics = MetricRegistry()
-        let shipper = configuration.logstash.map { LogstashShipper(address: $0, metrics: metrics) }
+        let shipper = configuration.logstash.map {
+            LogstashShipper(address: $0, tls: configuration.logstashTLS, metrics: metrics)
+        }
         writer = LogWriter(output: output, shipper: shipper, metrics: metrics)
         own = Telemetry(
             resource: ServiceResource(name: "telemetry"), sampler: .alwaysOff, spanSink: nil, logSink: writer,

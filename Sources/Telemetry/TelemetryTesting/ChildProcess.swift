@@ -14,6 +14,9 @@ package struct ChildProcess: Sendable {
         return "/" + parts.joined(separator: "/")
     }()
 
+    /// The interpreter with the packages of `make setup`.
+    package static var pythonPath: String { packageRoot + "/.vitrine/venv/bin/python3" }
+
     /// The program could not be run.
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
@@ -24,7 +27,7 @@ package struct ChildProcess: Sendable {
     package static func python(_ program: String, _ arguments: [String] = [], input: [UInt8] = []) throws
         -> ChildProcess
     {
-        let python = packageRoot + "/.vitrine/venv/bin/python3"
+        let python = pythonPath
         guard access(python, X_OK) == 0 else {
             throw Failure(description: "\(python) is missing: run `make setup` first")
         }

@@ -14,6 +14,19 @@ package protocol TCPConnectionDelegate: AnyObject {
     func connectionClosed(_ connection: TCPConnection, error: TCPError?)
 }
 
+/// What stands between the socket of a connection and its delegate, as encryption does: it gets what comes and what is to
+/// be sent, and passes on what it makes of that. Every call comes on the loop's thread.
+package protocol TCPFilter: AnyObject {
+    /// Bytes came; they are valid during the call only. What they say goes to `connection.deliver`.
+    func connection(_ connection: TCPConnection, received bytes: UnsafeRawBufferPointer)
+    /// The peer will send no more. What that means goes to `connection.deliverEnd` or `connection.fail`.
+    func connectionReachedEnd(_ connection: TCPConnection)
+    /// The delegate's side wants to send; what the socket shall have goes to `connection.writeUnfiltered`.
+    func connection(_ connection: TCPConnection, writes bytes: UnsafeRawBufferPointer)
+    /// The last chance to write something.
+    func connectionWillClose(_ connection: TCPConnection)
+}
+
 /// A TCP connection confined to its loop. Writes go to the socket at once, and only what it does not take is queued.
 ///
 /// Safety (`@unchecked Sendable`): touched on the loop's thread only.
@@ -29,6 +42,7 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
     private var queued = 0
     private var closesWhenDrained = false
     private var failure: TCPError?
+    private var filter: (any TCPFilter)?
 
     /// Queued bytes above which a producer should wait for `connectionDrained`.
     package static let highWaterBytes = 64 * 1024
@@ -109,10 +123,12 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
 
     fileprivate func received(_ count: Int) {
         if count > 0 {
-            delegate?.connection(
-                self, received: UnsafeRawBufferPointer(start: loop.readBuffer.baseAddress, count: count))
+            let bytes = UnsafeRawBufferPointer(start: loop.readBuffer.baseAddress, count: count)
+            if let filter { return filter.connection(self, received: bytes) }
+            delegate?.connection(self, received: bytes)
         } else if count == Int(UV_EOF.rawValue) {
             reading = false
+            if let filter { return filter.connectionReachedEnd(self) }
             delegate?.connectionReachedEnd(self)
         } else if count < 0 {
             fail(Int32(truncatingIfNeeded: count), "read")
@@ -136,6 +152,17 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
         return uv_fileno(handle.asHandle, &descriptor) == 0 ? descriptor : nil
     }
 
+    // MARK: The filter
+
+    /// From now on what comes and what is written goes through the filter.
+    package func install(_ filter: any TCPFilter) { self.filter = filter }
+
+    /// Gives the delegate what a filter made of bytes that came.
+    package func deliver(_ bytes: UnsafeRawBufferPointer) { delegate?.connection(self, received: bytes) }
+
+    /// Tells the delegate that the peer will send no more.
+    package func deliverEnd() { delegate?.connectionReachedEnd(self) }
+
     // MARK: Writing
 
     /// Whether so much is queued that a producer should wait for `connectionDrained`.
@@ -146,6 +173,18 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
 
     /// Writes one buffer after the other. A failure closes the connection and is told to the delegate.
     package func write(
+        _ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) {
+        if let filter {
+            if !bytes.isEmpty { filter.connection(self, writes: bytes) }
+            if !more.isEmpty { filter.connection(self, writes: more) }
+            return
+        }
+        writeUnfiltered(bytes, more)
+    }
+
+    /// The same for what has been through the filter.
+    package func writeUnfiltered(
         _ bytes: UnsafeRawBufferPointer, _ more: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
     ) {
         guard !isClosed, bytes.count + more.count > 0 else { return }
@@ -236,15 +275,22 @@ package final class TCPConnection: LoopHandle, @unchecked Sendable {
 
     /// Closes at once; what is queued is lost. The delegate hears of it in this turn of the loop, after this call.
     package override func close() {
+        if let filter {
+            self.filter = nil
+            filter.connectionWillClose(self)
+        }
         guard !isClosed else { return }
         closed = true
         reading = false
         uv_close(handle.asHandle, onClose)
     }
 
-    func fail(_ status: Int32, _ what: String) {
-        guard !isClosed else { return }
-        failure = TCPError(status, what)
+    func fail(_ status: Int32, _ what: String) { fail(TCPError(status, what)) }
+
+    /// Closes at once, and tells the delegate why.
+    package func fail(_ error: TCPError) {
+        guard !isClosed, failure == nil else { return }
+        failure = error
         close()
     }
 

@@ -12,7 +12,8 @@ package struct TCPError: Error, Hashable, Sendable, CustomStringConvertible {
         description = "\(what): \(uvMessage(status))"
     }
 
-    private init(code: String, description: String) {
+    /// What something above the socket has found.
+    package init(code: String, description: String) {
         self.code = code
         self.description = description
     }

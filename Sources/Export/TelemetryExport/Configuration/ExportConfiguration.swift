@@ -1,3 +1,4 @@
+package import TLS
 package import Telemetry
 package import TelemetrySDK
 
@@ -48,6 +49,8 @@ package struct ExportConfiguration: Sendable {
     package var logDetails = LogDetailsPolicy(maxBytes: 0, slowMilliseconds: 1_000)
     /// `LOGSTASH_ADDRESS` as `host:port`; nil to ship no logs.
     package var logstash: HostAndPort?
+    /// `LOGSTASH_TLS`, `LOGSTASH_CERTIFICATE`, `LOGSTASH_CLIENT_CERTIFICATE`, `LOGSTASH_CLIENT_KEY`; nil for plain text.
+    package var logstashTLS: TLSContext?
     /// What was wrong, in sentences that name the variable and what it accepts, never what it held.
     package internal(set) var warnings: [String] = []
 
@@ -122,9 +125,9 @@ package struct ExportConfiguration: Sendable {
     private mutating func readTarget(_ setting: OTLPSettings, _ signal: OTLPSignal) -> OTLPTarget? {
         var target: OTLPTarget?
         if let (name, text) = setting.own("ENDPOINT") {
-            target = endpoint(name, OTLPEndpoint(signal: text), text)
+            target = endpoint(name, OTLPEndpoint(signal: text))
         } else if let (name, text) = setting.shared("ENDPOINT") {
-            target = endpoint(name, OTLPEndpoint(base: text, signalPath: signal.path), text)
+            target = endpoint(name, OTLPEndpoint(base: text, signalPath: signal.path))
         }
         if let (name, text) = setting["HEADERS"] {
             if let pairs = KeyValueList.parse(text) {
@@ -154,23 +157,18 @@ package struct ExportConfiguration: Sendable {
                 warn(name, "milliseconds, 1 or more")
             }
         }
-        for suffix in ["CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"] {
-            if let (name, _) = setting[suffix] {
-                warn(name, "nothing yet: TLS to collectors is left to a collector on this machine")
-            }
+        let tls = readTLS(setting["CERTIFICATE"], setting["CLIENT_CERTIFICATE"], setting["CLIENT_KEY"])
+        if target?.endpoint.isSecure == true {
+            target?.tls = tls
+            // In the clear it must not go.
+            if tls == nil { target = nil }
         }
         return target
     }
 
-    private mutating func endpoint(_ variable: String, _ endpoint: OTLPEndpoint?, _ text: String) -> OTLPTarget? {
+    private mutating func endpoint(_ variable: String, _ endpoint: OTLPEndpoint?) -> OTLPTarget? {
         if let endpoint { return OTLPTarget(endpoint: endpoint) }
-        if text.lowercased().hasPrefix("https://") {
-            warn(
-                variable,
-                "http:// only: let an OpenTelemetry Collector on this machine take plain HTTP and send it on by TLS")
-        } else {
-            warn(variable, "http://host:port with an optional path and without credentials")
-        }
+        warn(variable, "http://host:port or https://host:port with an optional path and without credentials")
         return nil
     }
 
@@ -275,5 +273,6 @@ package struct ExportConfiguration: Sendable {
             logstash = HostAndPort(text)
             if logstash == nil { warn("LOGSTASH_ADDRESS", "host:port") }
         }
+        readLogstashTLS(settings)
     }
 }

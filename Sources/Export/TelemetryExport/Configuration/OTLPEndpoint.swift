@@ -1,6 +1,6 @@
 /// The URL of a collector's signal, taken apart for the HTTP client.
 package struct OTLPEndpoint: Equatable, Sendable {
-    /// `http://host:port`.
+    /// `http://host:port`, or `https`.
     package let origin: String
     /// The path with its query, `/` at least.
     package let target: String
@@ -12,10 +12,13 @@ package struct OTLPEndpoint: Equatable, Sendable {
         self.target = target + (target.hasSuffix("/") ? "" : "/") + signalPath
     }
 
+    /// Whether it is spoken to by TLS.
+    var isSecure: Bool { origin.hasPrefix("https:") }
+
     /// Whether its host is the loopback interface.
     var isOnThisMachine: Bool {
         let origin = origin.lowercased()
-        return ["http://127.", "http://localhost:", "http://[::1]:"].contains { origin.hasPrefix($0) }
+        return ["127.", "localhost:", "[::1]:"].contains { origin.hasPrefix((isSecure ? "https://" : "http://") + $0) }
     }
 
     /// A URL of one signal, used as it is.
@@ -26,14 +29,16 @@ package struct OTLPEndpoint: Equatable, Sendable {
     }
 
     private static func split(_ text: String) -> (origin: String, target: String)? {
-        let scheme = "http://"
+        let scheme = text.lowercased().hasPrefix("https://") ? "https://" : "http://"
         guard text.lowercased().hasPrefix(scheme), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
         let rest = text.dropFirst(scheme.count)
         let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
         let authority = rest[..<end]
-        guard let address = HostAndPort(String(authority), defaultPort: 80) else { return nil }
+        guard let address = HostAndPort(String(authority), defaultPort: scheme == "https://" ? 443 : 80) else {
+            return nil
+        }
         let path = rest[end...].prefix { $0 != "#" }
         let target = path.hasPrefix("/") ? String(path) : "/" + path
-        return ("http://\(address)", target)
+        return (scheme + "\(address)", target)
     }
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Synchronization
+internal import TLS
 internal import Telemetry
 
 /// Sends log lines to Logstash's TCP input, one JSON object a line, on a thread of its own that reconnects with
@@ -17,13 +18,11 @@ final class LogstashShipper: Sendable {
     /// Bytes that wait while Logstash is away or slow.
     static let queueBytes = 4 * 1024 * 1024
     private static let chunkBytes = 64 * 1024
-    private static let connectTimeoutMilliseconds: Int32 = 3_000
     private static let minDelayMilliseconds = 250
     private static let maxDelayMilliseconds = 30_000
-    /// After this long without an answer the kernel gives a dead peer up.
-    private static let userTimeoutMilliseconds: Int32 = 30_000
 
     private let address: HostAndPort
+    private let tls: TLSContext?
     private let queue = Mutex(LineQueue(limit: LogstashShipper.queueBytes))
     private let wakeUp = WakeUp()
     /// Whether the thread sleeps until there are lines: otherwise nobody need wake it for them.
@@ -36,8 +35,10 @@ final class LogstashShipper: Sendable {
     private let isConnected: GaugeSeries
     private let ended = Mutex<(hasEnded: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
 
-    init(address: HostAndPort, metrics: MetricRegistry) {
+    /// - Parameter tls: nil sends in plain text.
+    init(address: HostAndPort, tls: TLSContext? = nil, metrics: MetricRegistry) {
         self.address = address
+        self.tls = tls
         droppedFull = metrics.counter(LogWriter.dropped).series("logstash", "buffer_full")
         let family = metrics.counter(Self.connects)
         succeeded = family.series("success")
@@ -90,11 +91,12 @@ final class LogstashShipper: Sendable {
         var delay = Self.minDelayMilliseconds
         var isToldUnreachable = false
         while !isOver(sending.count - sent) {
-            guard let socket = connect() else {
+            let connection: LogstashConnection
+            do { connection = try LogstashConnection(address, tls: tls) } catch {
                 failed.increment()
                 if !isToldUnreachable {
                     isToldUnreachable = true
-                    tell(Self.unreachable, "Logstash cannot be reached: check LOGSTASH_ADDRESS and its TCP input")
+                    tell(Self.unreachable, "Logstash cannot be reached: \(error.reason)")
                 }
                 pause(delay / 2 + Int.random(in: 0...delay / 2))
                 delay = min(delay * 2, Self.maxDelayMilliseconds)
@@ -104,8 +106,7 @@ final class LogstashShipper: Sendable {
             isConnected.set(1)
             if isToldUnreachable { tell(Self.reachable, "log lines reach Logstash again") }
             isToldUnreachable = false
-            let hadProgress = ship(over: socket, &sending, &sent)
-            close(socket)
+            let hadProgress = ship(over: connection, &sending, &sent)
             isConnected.set(0)
             delay = hadProgress ? Self.minDelayMilliseconds : min(delay * 2, Self.maxDelayMilliseconds)
             // The peer may have half a line: it gets the whole one again.
@@ -154,7 +155,7 @@ final class LogstashShipper: Sendable {
 
     /// Sends lines until the connection breaks or the thread ends.
     /// - Returns: whether anything was sent.
-    private func ship(over socket: Int32, _ sending: inout ByteBuffer, _ sent: inout Int) -> Bool {
+    private func ship(over connection: LogstashConnection, _ sending: inout ByteBuffer, _ sent: inout Int) -> Bool {
         var hadProgress = false
         while !isOver(sending.count - sent) {
             if sent == sending.count {
@@ -163,24 +164,19 @@ final class LogstashShipper: Sendable {
                 queue.withLock { $0.moveLines(to: &sending, maxBytes: Self.chunkBytes) }
             }
             if sending.count == 0 {
-                guard waitForLines(socket) else { return hadProgress }
+                guard waitForLines(connection) else { return hadProgress }
                 continue
             }
             let offset = sent
-            let count = sending.withBytes { bytes in
-                Glibc.send(
-                    socket, bytes.baseAddress.map { $0 + offset }, bytes.count - offset,
-                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
-            }
-            if count > 0 {
+            switch sending.withBytes({ connection.send(UnsafeRawBufferPointer(rebasing: $0[offset...])) }) {
+            case .took(let count):
                 sent += count
                 hadProgress = true
-            } else if count < 0, errno == EAGAIN {
+            case .full:
                 let ready = wakeUp.sleep(
-                    milliseconds: patience, other: socket, events: Int32(POLLOUT) | Int32(POLLIN))
-                if ready & ~Int32(POLLOUT) != 0, isClosed(socket) { return hadProgress }
-            } else if count < 0, errno != EINTR {
-                return hadProgress
+                    milliseconds: patience, other: connection.socket, events: Int32(POLLOUT) | Int32(POLLIN))
+                if ready & ~Int32(POLLOUT) != 0, connection.isClosed() { return hadProgress }
+            case .broken: return hadProgress
             }
         }
         return hadProgress
@@ -188,59 +184,12 @@ final class LogstashShipper: Sendable {
 
     /// Sleeps until there are lines.
     /// - Returns: false when the connection was closed meanwhile.
-    private func waitForLines(_ socket: Int32) -> Bool {
+    private func waitForLines(_ connection: LogstashConnection) -> Bool {
         isWaiting.store(true, ordering: .sequentiallyConsistent)
         defer { isWaiting.store(false, ordering: .relaxed) }
         // The lock orders this look after that of whoever queues a line without seeing us wait.
         guard queue.withLock({ $0.isEmpty }) else { return true }
-        let ready = wakeUp.sleep(milliseconds: patience, other: socket, events: Int32(POLLIN))
-        return ready == 0 || !isClosed(socket)
-    }
-
-    /// Logstash sends nothing: readable means closed, unless there really are bytes, which are thrown away.
-    private func isClosed(_ socket: Int32) -> Bool {
-        var scratch = (UInt64(0), UInt64(0))
-        let count = recv(socket, &scratch, 16, Int32(MSG_DONTWAIT))
-        return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)
-    }
-
-    /// A connected, non-blocking socket, or nil.
-    private func connect() -> Int32? {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(address.host, String(address.port), &hints, &list) == 0 else { return nil }
-        defer { freeaddrinfo(list) }
-        var next = list
-        while let candidate = next {
-            if let socket = connect(candidate.pointee) { return socket }
-            next = candidate.pointee.ai_next
-        }
-        return nil
-    }
-
-    private func connect(_ candidate: addrinfo) -> Int32? {
-        let type = candidate.ai_socktype | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let socket = Glibc.socket(candidate.ai_family, type, candidate.ai_protocol)
-        guard socket >= 0 else { return nil }
-        var isUp = Glibc.connect(socket, candidate.ai_addr, candidate.ai_addrlen) == 0
-        if !isUp, errno == EINPROGRESS {
-            var descriptor = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
-            var problem: Int32 = 0
-            var size = socklen_t(MemoryLayout<Int32>.size)
-            isUp =
-                poll(&descriptor, 1, Self.connectTimeoutMilliseconds) == 1
-                && getsockopt(socket, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 && problem == 0
-        }
-        guard isUp else {
-            close(socket)
-            return nil
-        }
-        var timeout = Self.userTimeoutMilliseconds
-        var on: Int32 = 1
-        let size = socklen_t(MemoryLayout<Int32>.size)
-        setsockopt(socket, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, &timeout, size)
-        setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, size)
-        return socket
+        let ready = wakeUp.sleep(milliseconds: patience, other: connection.socket, events: Int32(POLLIN))
+        return ready == 0 || !connection.isClosed()
     }
 }

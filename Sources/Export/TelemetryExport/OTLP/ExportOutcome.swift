@@ -1,12 +1,13 @@
 internal import HTTP
+internal import TLS
 internal import TelemetrySDK
 
 /// What became of one request to a collector, by the rules of OTLP 1.11.
 enum ExportOutcome: Equatable {
     /// Taken; `rejected` of its items were refused for good and must not be sent again.
     case accepted(rejected: Int, message: String)
-    /// To be tried again, after the header's wait when there is one.
-    case retry(errorType: String, retryAfter: String?)
+    /// To be tried again, after the header's wait when there is one; `detail` says more than the type, for people.
+    case retry(errorType: String, retryAfter: String?, detail: String = "")
     /// Too much at once: parts of it may be taken.
     case tooLarge(errorType: String)
     /// Refused for good.
@@ -29,7 +30,10 @@ enum ExportOutcome: Equatable {
 
     init(_ error: HTTPClientError) {
         switch error {
-        case .connectFailed: self = .retry(errorType: "connect_failed", retryAfter: nil)
+        case .connectFailed(let why): self = .retry(errorType: "connect_failed", retryAfter: nil, detail: why)
+        // A certificate may be renewed, a proxy be put right.
+        case .tlsFailed(let error):
+            self = .retry(errorType: error.reason.rawValue, retryAfter: nil, detail: error.description)
         case .timedOut: self = .retry(errorType: "timeout", retryAfter: nil)
         case .disconnected: self = .retry(errorType: "disconnected", retryAfter: nil)
         case .tooManyWaiting: self = .retry(errorType: "too_many_waiting", retryAfter: nil)
@@ -45,7 +49,7 @@ enum ExportOutcome: Equatable {
     var errorType: String {
         switch self {
         case .accepted: ""
-        case .retry(let type, _), .refused(let type), .tooLarge(let type): type
+        case .retry(let type, _, _), .refused(let type), .tooLarge(let type): type
         }
     }
 }

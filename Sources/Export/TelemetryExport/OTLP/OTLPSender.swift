@@ -59,6 +59,9 @@ final class OTLPSender: Sendable {
         settings.requestTimeoutMilliseconds = target.timeoutMilliseconds
         settings.maxResponseBytes = Self.maxResponseBytes
         settings.maxConnectionsPerHostAndLoop = 1
+        settings.tls = target.tls
+        // A handshake takes several ways there and back.
+        if target.tls != nil { settings.connectTimeoutMilliseconds = target.timeoutMilliseconds }
         client = HTTPClient(configuration: settings, group: group, telemetry: nil)
         task = LoopTask(loop: group.next())
         spool = Self.openSpool(configuration, instruments, logger)
@@ -230,7 +233,7 @@ final class OTLPSender: Sendable {
             case .refused(let errorType):
                 lose(message, errorType)
                 return .settled
-            case .retry(let errorType, let retryAfter):
+            case .retry(let errorType, let retryAfter, let detail):
                 let now = Int64(clock.wallNanoseconds() / 1_000_000_000)
                 let asked = retryAfter.flatMap { retry.delayMilliseconds(retryAfter: $0, nowSeconds: now) }
                 let delay = asked ?? retry.delayMilliseconds(attempt: attempt)
@@ -238,7 +241,7 @@ final class OTLPSender: Sendable {
                 if let asked { patience += asked }
                 let spent = Int((clock.monotonicNanoseconds() - start) / 1_000_000)
                 guard attempt < attempts, spent + delay <= patience, !task.wakeUp.isStopping, !Task.isCancelled else {
-                    giveUp(message, errorType)
+                    giveUp(message, errorType, detail)
                     return .settled
                 }
                 instruments.retried(errorType)
@@ -297,15 +300,15 @@ final class OTLPSender: Sendable {
     }
 
     /// The collector cannot take the message now.
-    private func giveUp(_ message: OTLPMessage, _ errorType: String) {
-        tellFailure(errorType, isLost: spool == nil)
+    private func giveUp(_ message: OTLPMessage, _ errorType: String, _ detail: String = "") {
+        tellFailure(errorType, detail, isLost: spool == nil)
         keepOnDisk(message, otherwise: errorType)
     }
 
     /// The collector will never take the message.
     private func lose(_ message: OTLPMessage, _ errorType: String) {
         instruments.lost(message.itemCount, errorType)
-        tellFailure(errorType, isLost: true)
+        tellFailure(errorType, "", isLost: true)
     }
 
     /// Not even a part of the message can be sent.
@@ -316,12 +319,13 @@ final class OTLPSender: Sendable {
             [Attribute(.errorType, .string(errorType))])
     }
 
-    private func tellFailure(_ errorType: String, isLost: Bool) {
+    private func tellFailure(_ errorType: String, _ detail: String, isLost: Bool) {
         guard !isFailing.exchange(true, ordering: .relaxed) else { return }
         let what = isLost ? "are lost" : "wait on disk"
+        let why = detail.isEmpty ? errorType : "\(errorType): \(detail)"
         logger.log(
             OTLPInstruments.failed,
-            "\(signal.items) \(what) (\(errorType)): check that the collector at OTEL_EXPORTER_OTLP_ENDPOINT runs and accepts them",
+            "\(signal.items) \(what) (\(why)): check that the collector at OTEL_EXPORTER_OTLP_ENDPOINT runs and accepts them",
             [Attribute(.errorType, .string(errorType))])
     }
 }

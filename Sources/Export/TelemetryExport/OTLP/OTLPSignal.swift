@@ -1,3 +1,5 @@
+package import TLS
+
 /// What OTLP carries: each kind has a path, a queue and counters of its own.
 package enum OTLPSignal: String, CaseIterable, Sendable {
     case traces, metrics, logs
@@ -55,6 +57,8 @@ package struct OTLPTarget: Sendable {
     /// `…_COMPRESSION`: `gzip` or `none`. Gzip unless told otherwise or the collector is on this machine: there bytes cost
     /// next to nothing, and to compress a span costs as much as all else that is done for it.
     package var isCompressed: Bool
+    /// `…_CERTIFICATE`, `…_CLIENT_CERTIFICATE`, `…_CLIENT_KEY`; nil for plain HTTP.
+    package var tls: TLSContext?
     /// One attempt (`…_TIMEOUT`), in milliseconds.
     package var timeoutMilliseconds = 10_000
 

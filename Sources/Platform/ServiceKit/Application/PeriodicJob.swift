@@ -69,25 +69,32 @@ final class PeriodicJob: Sendable {
         await running?.value
     }
 
+    /// - Returns: false when the run failed.
+    private func attempt(_ span: Span) async -> Bool {
+        do {
+            try await body()
+            successes.increment()
+            lastSuccess.set(Double(TelemetryClock.system.wallNanoseconds()) / 1e9)
+        } catch is CancellationError {
+            // The service stops.
+        } catch {
+            failures.increment()
+            let type = HTTPError.type(of: error)
+            span.recordError(type: type)
+            telemetry.logger.log(
+                JobTelemetry.failed, "job \(name) failed: \(type)",
+                [Attribute(.errorType, .string(type)), Attribute(.errorMessage, .string("\(error)"))])
+            return false
+        }
+        return true
+    }
+
     private func run() async {
         let start = TelemetryClock.system.monotonicNanoseconds()
         let context = TelemetryContext(requestID: Propagation.makeRequestID())
         let span = telemetry.tracer.startSpan("job \(name)", parent: context)
         await TelemetryContext.$current.withValue(context.entering(span.context)) {
-            do {
-                try await body()
-                successes.increment()
-                lastSuccess.set(Double(TelemetryClock.system.wallNanoseconds()) / 1e9)
-            } catch is CancellationError {
-                // The service stops.
-            } catch {
-                failures.increment()
-                let type = HTTPError.type(of: error)
-                span.recordError(type: type)
-                telemetry.logger.log(
-                    JobTelemetry.failed, "job \(name) failed: \(type)",
-                    [Attribute(.errorType, .string(type)), Attribute(.errorMessage, .string("\(error)"))])
-            }
+            await telemetry.logger.withDetails { ((), await !attempt(span)) }
         }
         span.end()
         duration.record(

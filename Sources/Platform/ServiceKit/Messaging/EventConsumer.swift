@@ -20,9 +20,16 @@ struct EventConsumer: Sendable {
     private static let attemptHeader = "x-attempt"
 
     func handle(_ delivery: AMQPDelivery) async -> AMQPDisposition {
+        await telemetry.logger.withDetails { await attempt(delivery) }
+    }
+
+    /// What becomes of the delivery, and whether its handling failed.
+    private typealias Attempt = (result: AMQPDisposition, hasFailed: Bool)
+
+    private func attempt(_ delivery: AMQPDelivery) async -> Attempt {
         let message = delivery.message
         let attempt = Int(message.headers[Self.attemptHeader]?.integer ?? 1)
-        guard !message.messageID.isEmpty else { return giveUp(message, "it has no message id") }
+        guard !message.messageID.isEmpty else { return (giveUp(message, "it has no message id"), true) }
         do {
             let isNew = try await database.transaction { transaction in
                 guard try await isFirst(message.messageID, in: transaction) else { return false }
@@ -34,19 +41,19 @@ struct EventConsumer: Sendable {
             }
             CrashPoint.reach("consumer.before_acknowledge")
             if !isNew { telemetry.duplicates.series(event).increment() }
-            return .acknowledge
+            return (.acknowledge, false)
         } catch let poison as PoisonMessage {
-            return giveUp(message, poison.reason)
+            return (giveUp(message, poison.reason), true)
         } catch is DecodingError {
-            return giveUp(message, "its body is not a \(event)")
+            return (giveUp(message, "its body is not a \(event)"), true)
         } catch let error as PostgreSQLError where error.isOutage {
             // The database's trouble is not the message's fault: no attempt is counted.
             try? await Task.sleep(nanoseconds: Self.pauseMilliseconds * 1_000_000)
-            return .requeue
+            return (.requeue, true)
         } catch is CancellationError {
-            return .requeue
+            return (.requeue, false)
         } catch {
-            return await retry(message, attempt, error)
+            return (await retry(message, attempt, error), true)
         }
     }
 

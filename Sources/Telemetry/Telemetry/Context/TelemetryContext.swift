@@ -42,6 +42,11 @@ package final class TelemetryContext: Sendable {
             span: span, requestID: requestID, baggage: baggage, deadline: deadline, details: details)
     }
 
+    /// The same context, whose lines below the log's level are kept.
+    func keeping(_ details: LogDetails) -> TelemetryContext {
+        TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline, details: details)
+    }
+
     /// Milliseconds, 1 or more, that what serves the current request may take: until its deadline, and `limit` at most.
     /// Nil when the deadline has passed.
     package static func millisecondsLeft(atMost limit: Int) -> Int? {

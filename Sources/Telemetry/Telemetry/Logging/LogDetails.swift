@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The last lines of one request that are below the level: written only if the request fails or is slow, when they are
+/// The last lines of one request, message or run of a job that are below the level: written only if the request fails or is slow, when they are
 /// wanted, and forgotten otherwise.
 ///
 /// Bounded for each request and for all together; without room the oldest lines of the request make place.
@@ -107,6 +107,20 @@ package struct LogDetailsPolicy: Sendable {
 extension Logger {
     /// A place for the details of one request, or nil when none are kept.
     package func makeDetails() -> LogDetails? { core.shared.makeDetails() }
+
+    /// Runs work that is no request, a message's handler or a job, in a context that keeps its details; they are written
+    /// if it has failed or was slow.
+    /// - Parameter body: tells whether it has failed.
+    package func withDetails<T>(_ body: () async -> (result: T, hasFailed: Bool)) async -> T {
+        guard let details = makeDetails() else { return await body().result }
+        let start = core.shared.clock.monotonicNanoseconds()
+        return await TelemetryContext.$current.withValue(TelemetryContext.current.keeping(details)) {
+            let (result, hasFailed) = await body()
+            let nanoseconds = core.shared.clock.monotonicNanoseconds() &- start
+            finishDetails(details, hasFailed: hasFailed, durationNanoseconds: nanoseconds)
+            return result
+        }
+    }
 
     /// Writes the details of a request that has failed or was slow; call it once, at its end.
     package func finishDetails(_ details: LogDetails, hasFailed: Bool, durationNanoseconds: UInt64) {

@@ -1,7 +1,9 @@
 package import EventLoop
+package import TLS
 package import Telemetry
 
-/// An HTTP/1.1 client for plain-text peers (the platform's own services): a keep-alive pool a loop, no locks.
+/// An HTTP/1.1 client for the platform's own services, in plain text, and for collectors, by TLS where they want it: a
+/// keep-alive pool a loop, no locks.
 ///
 /// Each attempt is one CLIENT span with its metric, and carries the current trace, baggage and request id. A request
 /// that found its kept connection dead before any byte of a response is sent once more, on a new connection, when its
@@ -17,6 +19,8 @@ package final class HTTPClient: Sendable {
         package var idleTimeoutSeconds = 30
         package var maxResponseBytes = 16 * 1024 * 1024
         package var maxResponseHeadBytes = 32 * 1024
+        /// For `https` peers; nil refuses them.
+        package var tls: TLSContext?
         package init() {}
     }
 
@@ -36,7 +40,7 @@ package final class HTTPClient: Sendable {
 
     /// Sends a request and returns when the head of the response is there; its body streams.
     /// - Parameters:
-    ///   - url: `http://host:port` of the peer, without a path. - timeoutMilliseconds: nil takes the configured one;
+    ///   - url: `http://host:port` of the peer, or `https`, without a path. - timeoutMilliseconds: nil takes the configured one;
     ///     a shorter deadline of the current context wins.
     /// - Throws: `HTTPClientError`; `CancellationError`; what a streamed body of the request throws.
     package func send(

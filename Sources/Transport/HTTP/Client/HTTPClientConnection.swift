@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HTTPCodec
+internal import TLS
 internal import Telemetry
 
 /// One connection to a peer: a request, its response, then the next, or the end.
@@ -197,10 +198,16 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     }
 
     func connectionClosed(_ connection: TCPConnection, error: TCPError?) {
-        if let exchange { fail(exchange, disconnection(exchange)) }
+        if let exchange { fail(exchange, tlsFailure(error) ?? disconnection(exchange)) }
         resumeWriter()
         alarm.close()
         leave()
+    }
+
+    /// What TLS found wrong after its handshake: there, too, a peer may refuse the client's certificate.
+    private func tlsFailure(_ error: TCPError?) -> HTTPClientError? {
+        guard let error, let reason = TLSError.Reason(rawValue: error.code) else { return nil }
+        return .tlsFailed(TLSError(reason, error.description))
     }
 
     /// What a connection that ends under a request means for it.

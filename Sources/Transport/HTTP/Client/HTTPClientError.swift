@@ -1,11 +1,14 @@
+package import TLS
 internal import Telemetry
 
 /// Why a request got no response, or its response no end.
 package enum HTTPClientError: Error, Hashable, Sendable {
-    /// The URL is not `http://host[:port]`.
+    /// The URL is not `http://host[:port]`, or `https://` where the client has no settings for TLS.
     case invalidURL(String)
     /// Nobody listens there, or nobody could be reached in time; nothing was sent.
     case connectFailed(String)
+    /// The connection could not be encrypted, or its peer not be trusted.
+    case tlsFailed(TLSError)
     /// The deadline passed.
     case timedOut
     /// The peer closed the connection in the middle.
@@ -25,6 +28,7 @@ extension HTTPClientError: ErrorTypeProviding {
         switch self {
         case .invalidURL: "invalid_url"
         case .connectFailed: "connect_failed"
+        case .tlsFailed(let error): error.reason.rawValue
         case .timedOut: "timeout"
         case .disconnected: "disconnected"
         case .malformedResponse: "malformed_response"
@@ -39,8 +43,9 @@ extension HTTPClientError: ErrorTypeProviding {
 extension HTTPClientError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .invalidURL(let url): "'\(url)' is not a URL of the form http://host:port"
+        case .invalidURL(let url): "'\(url)' is not a URL of the form http://host:port (or https, where TLS is set up)"
         case .connectFailed(let why): "no connection: \(why)"
+        case .tlsFailed(let error): error.description
         case .timedOut: "no answer in time"
         case .disconnected: "the peer closed the connection before its answer was complete"
         case .malformedResponse(let why): "the peer's answer is not HTTP/1.1: \(why)"

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import TLS
 internal import Telemetry
 
 /// The connections of one loop to one peer: kept alive, last in first out, bounded; who finds none waits its turn.
@@ -105,9 +106,12 @@ final class HTTPClientPool: @unchecked Sendable {
                 TelemetryClock.system.monotonicNanoseconds()
                     &+ UInt64(max(0, shard.configuration.connectTimeoutMilliseconds)) &* 1_000_000)
             let addresses = try await shard.resolver.resolve(endpoint.host, port: endpoint.port)
-            return HTTPClientConnection(tcp: try await connect(addresses, until: limit), pool: self)
+            let tcp = try await connect(addresses, until: limit)
+            try await encrypt(tcp, until: limit)
+            return HTTPClientConnection(tcp: tcp, pool: self)
         } catch {
             slotIsFree()
+            if let error = error as? TLSError { throw HTTPClientError.tlsFailed(error) }
             guard let error = error as? TCPError else { throw error }
             if Deadline.millisecondsLeft(deadline) == 0 { throw HTTPClientError.timedOut }
             throw HTTPClientError.connectFailed(error.description)
@@ -128,6 +132,12 @@ final class HTTPClientPool: @unchecked Sendable {
             }
         }
         throw HTTPClientError.connectFailed("\(endpoint.host) has no address")
+    }
+
+    private func encrypt(_ tcp: TCPConnection, until limit: UInt64) async throws {
+        guard endpoint.isSecure, let tls = shard.configuration.tls else { return }
+        try await tcp.startTLS(
+            tls, host: endpoint.host, timeoutMilliseconds: Deadline.millisecondsLeft(limit))
     }
 
     // MARK: Giving back

@@ -100,6 +100,8 @@ final class HTTPClientShard: @unchecked Sendable {
     private func findPool(_ url: String) throws -> HTTPClientPool {
         if let pool = poolsByURL[url] { return pool }
         let endpoint = try HTTPEndpoint(url)
+        // In the clear it must not go.
+        guard !endpoint.isSecure || configuration.tls != nil else { throw HTTPClientError.invalidURL(endpoint.url) }
         if poolsByURL.count >= Self.maxPeers { poolsByURL.removeAll() }
         if pools.count >= Self.maxPeers { pools = pools.filter { !$0.value.isUnused } }
         let pool = pools[endpoint] ?? HTTPClientPool(endpoint: endpoint, shard: self)

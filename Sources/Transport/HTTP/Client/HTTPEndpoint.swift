@@ -1,8 +1,10 @@
-/// A peer, as the URL of a client names it: `http://host[:port]`, nothing more.
+/// A peer, as the URL of a client names it: `http://host[:port]`, or `https`, nothing more.
 struct HTTPEndpoint: Hashable, Sendable {
     /// A name or an IP literal, without brackets.
     let host: String
     let port: Int
+    /// Whether it is spoken to by TLS.
+    let isSecure: Bool
     /// What goes into the `Host` field.
     let authority: String
     /// What stands before a target in a full URL.
@@ -19,8 +21,14 @@ struct HTTPEndpoint: Hashable, Sendable {
     }
 
     private init?(parsing url: String) {
-        guard url.utf8.count <= Self.maxHostBytes + 16, url.prefix(7).lowercased() == "http://" else { return nil }
-        var rest = url.dropFirst(7)
+        guard url.utf8.count <= Self.maxHostBytes + 16,
+            let scheme = ["http", "https"].first(where: {
+                url.prefix($0.count + 3).lowercased() == $0 + "://"
+            })
+        else { return nil }
+        isSecure = scheme == "https"
+        let usualPort = isSecure ? 443 : 80
+        var rest = url.dropFirst(scheme.count + 3)
         if rest.last == "/" { rest.removeLast() }
         let host: Substring
         if rest.first == "[" {
@@ -34,7 +42,7 @@ struct HTTPEndpoint: Hashable, Sendable {
             rest = rest[end...]
             guard !host.isEmpty, host.utf8.allSatisfy(Self.isNameByte) else { return nil }
         }
-        var port = 80
+        var port = usualPort
         if rest.first == ":" {
             let digits = rest.dropFirst()
             guard (1...5).contains(digits.utf8.count), digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
@@ -47,8 +55,8 @@ struct HTTPEndpoint: Hashable, Sendable {
         self.host = host.lowercased()
         self.port = port
         let name = host.contains(":") ? "[\(self.host)]" : self.host
-        authority = port == 80 ? name : "\(name):\(port)"
-        self.url = "http://" + authority
+        authority = port == usualPort ? name : "\(name):\(port)"
+        self.url = scheme + "://" + authority
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
