@@ -49,7 +49,7 @@ func service(_ name: String, contracts: [Target.Dependency] = [], hasMigrations:
         "Services", name,
         [
             "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis", "Values", "Configuration",
-            "Resilience", "Security", "ServiceKit",
+            "Resilience", "Security", "Locks", "Tasks", "ServiceKit",
         ] + contracts, resources: hasMigrations ? [.embedInCode("Storage/Migrations")] : [])
 }
 
@@ -125,7 +125,8 @@ let package = Package(
         module(
             "Platform", "Models",
             [
-                "Telemetry", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Resilience", "Security", "ServiceKit",
+                "Telemetry", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Resilience", "Security", "Tasks",
+                "ServiceKit",
             ], resources: [.embedInCode("OpenAPI/Documentation")]),
 
         module("Contracts", "CatalogContracts", ["Values", "ServiceKit"]),

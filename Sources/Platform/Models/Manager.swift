@@ -1,5 +1,6 @@
 package import PostgreSQL
 internal import ServiceKit
+internal import Tasks
 
 /// Reads and writes rows of a model, wherever they live: in this service's database, or in another service that is asked
 /// over HTTP. The caller need not know which.
@@ -10,6 +11,8 @@ package struct Manager<M: Model>: Sendable {
     }
 
     let home: Home
+    /// Where work on rows waits for workers; nil in a service without tasks.
+    let taskClient: TaskClient?
 
     // MARK: Reading
 

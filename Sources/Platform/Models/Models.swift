@@ -1,6 +1,7 @@
 package import ServiceKit
 internal import HTTP
 internal import Synchronization
+internal import Tasks
 package import Telemetry
 
 /// The models of a service: which it keeps, which it reads from others, and which it offers over HTTP.
@@ -19,6 +20,7 @@ package final class Models: Sendable {
         var remotes: [String: RemoteService] = [:]
         var document = APIDocument()
         var documentText: [UInt8]?
+        var hasTaskStatus = false
     }
 
     /// What remote models tell of themselves: for the declarations of a service that has some.
@@ -47,7 +49,8 @@ package final class Models: Sendable {
     @discardableResult
     package func local<M: Model>(_ type: M.Type, hooks: Hooks<M> = Hooks()) -> Manager<M> {
         application.component(SchemaCheck<M>(database: application.database))
-        let manager = Manager<M>(home: .local(LocalManager(database: application.database, hooks: hooks)))
+        let manager = Manager<M>(
+            home: .local(LocalManager(database: application.database, hooks: hooks)), taskClient: taskClient)
         register(manager)
         return manager
     }
@@ -64,7 +67,8 @@ package final class Models: Sendable {
             state.remotes[service] = new
             return new
         }
-        let manager = Manager<M>(home: .remote(RemoteManager(service: remote, path: path)))
+        let manager = Manager<M>(
+            home: .remote(RemoteManager(service: remote, path: path)), taskClient: taskClient)
         register(manager)
         return manager
     }
@@ -80,9 +84,34 @@ package final class Models: Sendable {
         let manager = local(type, hooks: resource.hooks)
         guard case .local(let home) = manager.home else { return manager }
         let routes = ResourceRoutes(resource: resource, manager: home, database: application.database)
-        application.routes(path) { routes.declare($0) }
+        if let taskClient, !resource.tasks.isEmpty { perform(resource.tasks, home, taskClient) }
+        application.routes(path) { group in
+            routes.declare(group)
+            if let taskClient { routes.declareTasks(group, taskClient) }
+        }
         document(routes.operations, schemas: M.schema.documents)
         return manager
+    }
+
+    /// Where tasks of models wait; nil in a service without tasks.
+    private var taskClient: TaskClient? { application.definition.tasks.isEmpty ? nil : application.tasks }
+
+    /// Handles the tasks of a resource, and offers the route that tells how they stand.
+    private func perform<M: Model>(
+        _ tasks: [Resource<M>.WorkerTask], _ manager: LocalManager<M>, _ client: TaskClient
+    ) {
+        for task in tasks {
+            application.performOnce(task.task.definition) { input, context, transaction in
+                try await manager.perform(input, context, in: transaction, task.body)
+            }
+        }
+        let isFirst = state.withLock { state in
+            defer { state.hasTaskStatus = true }
+            return !state.hasTaskStatus
+        }
+        guard isFirst else { return }
+        application.taskStatus(at: TaskAnswer.statusPath)
+        document([APIDocument.taskStatus], schemas: APIDocument.taskSchemas)
     }
 
     private func register<M: Model>(_ manager: Manager<M>) {

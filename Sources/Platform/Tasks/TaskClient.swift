@@ -8,7 +8,7 @@ internal import Values
 /// Enqueues tasks of any service, and waits for their results.
 ///
 /// A task that was accepted is in Redis: it survives whatever happens to this process and to the workers. What Redis
-/// itself survives is in its configuration (`docs/tasks-guide.md`).
+/// itself survives is in its configuration (`docs/sdk/tasks.md`).
 package final class TaskClient: Sendable {
     /// Bounds of the queues; the same in every process.
     package struct Limits: Sendable {

@@ -14,7 +14,8 @@ package enum PurchaseService {
             Migration(2, "create_purchase_orders", PackageResources._002_create_purchase_orders_sql),
             Migration(3, "create_purchase_order_lines", PackageResources._003_create_purchase_order_lines_sql),
             Migration(4, "create_purchase_receipts", PackageResources._004_create_purchase_receipts_sql),
-        ]
+        ],
+        tasks: [PurchaseOrder.recount.declaration]
     ) { app in
         let staff = Access.roles(["admin", "manager", "superuser"])
         let models = Models(app)
@@ -39,6 +40,11 @@ package enum PurchaseService {
             }
             orders.action("cancel", staff, "Gives the order up, of which nothing has come") { order, _ in
                 try order.move(to: .cancelled, from: .draft, .ordered)
+            }
+            orders.task(PurchaseOrder.recount, staff, "Adds the lines up anew, however many there are") {
+                order, context in
+                try order.requireDraft()
+                try await order.recount(in: context.transaction)
             }
         }
 

@@ -31,9 +31,17 @@ package struct Resource<M: Model>: Sendable {
     let permissions: Permissions
     package var hooks = Hooks<M>()
     private(set) var actions: [Action] = []
+    private(set) var tasks: [WorkerTask] = []
 
     struct Action: Sendable {
         let name: String
+        let access: Access
+        let about: String
+        let body: @Sendable (inout M, HookContext) async throws -> Void
+    }
+
+    struct WorkerTask: Sendable {
+        let task: ModelTask<M>
         let access: Access
         let about: String
         let body: @Sendable (inout M, HookContext) async throws -> Void
@@ -51,4 +59,17 @@ package struct Resource<M: Model>: Sendable {
         _ name: String, _ access: Access, _ about: String,
         _ body: @escaping @Sendable (inout M, HookContext) async throws -> Void
     ) { actions.append(Action(name: name, access: access, about: about, body: body)) }
+
+    /// Adds `POST {path}/{id}/{name}`, which hands the work to a worker and answers 202 with the task's id, and
+    /// `POST {path}/{id}/{name}-wait?wait_timeout=1…60` (10), which answers with the row as the work left it, or with 202
+    /// when that takes longer. `GET /api/v1/tasks/{id}` tells how the task stands. Name the task in `tasks` of the service's
+    /// definition.
+    /// - Parameters:
+    ///   - about: one sentence for the API document.
+    ///   - body: what the worker does, in a transaction that holds the row, as the caller; once, however often it runs. An
+    ///     `HTTPError` 4xx is its answer; anything else is tried again.
+    package mutating func task(
+        _ task: ModelTask<M>, _ access: Access, _ about: String,
+        _ body: @escaping @Sendable (inout M, HookContext) async throws -> Void
+    ) { tasks.append(WorkerTask(task: task, access: access, about: about, body: body)) }
 }

@@ -109,7 +109,7 @@ struct ResourceRoutes<M: Model>: Sendable {
 
     // MARK: Parts
 
-    private static func answer(_ model: M, status: HTTPStatus = .ok) -> HTTPResponse {
+    static func answer(_ model: M, status: HTTPStatus = .ok) -> HTTPResponse {
         answer(M.schema.json(model), M.schema.entityTag(model), status: status)
     }
 
@@ -120,16 +120,18 @@ struct ResourceRoutes<M: Model>: Sendable {
     }
 
     /// - Throws: `HTTPError` 404 for an id that is none, 401, 403, 422 for unknown parameters.
-    private static func target(_ request: Request) throws -> (ID, Caller) {
-        let caller = try caller(request)
+    static func target(_ request: Request, allowing parameters: Set<String> = []) throws -> (ID, Caller) {
+        let caller = try caller(request, allowing: parameters)
         guard let id = ID(request.parameter("id")) else { throw M.schema.notFound }
         return (id, caller)
     }
 
-    private static func caller(_ request: Request) throws -> Caller {
+    private static func caller(_ request: Request, allowing others: Set<String> = []) throws -> Caller {
         guard request.http.query != nil else { return try Caller(request, company: nil) }
         let parameters = try request.queryParameters()
-        if let unknown = parameters.keys.sorted().first(where: { $0 != Caller.parameter }) {
+        if let unknown = parameters.keys.sorted().first(where: {
+            $0 != Caller.parameter && !others.contains($0)
+        }) {
             throw HTTPError.invalid(
                 ["query", String(unknown.prefix(100))], "There is no such parameter", type: "extra_forbidden")
         }

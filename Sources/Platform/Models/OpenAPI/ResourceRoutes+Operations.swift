@@ -14,6 +14,7 @@ extension ResourceRoutes {
         }
         if let access = permissions.delete { result.append(deleteOperation(access)) }
         result += resource.actions.map(actionOperation)
+        result += resource.tasks.flatMap { [startOperation($0), waitOperation($0)] }
         let rows = result.filter { $0.path != resource.path }.map(\.id)
         for index in result.indices where result[index].method == "post" && result[index].path == resource.path {
             result[index].links = rows
@@ -99,6 +100,32 @@ extension ResourceRoutes {
             "post", "\(rowPath)/\(action.name)", "\(action.name)\(schema.name)", action.about, action.access,
             [(200, "the row as it is now", row)], [404, 409, 412, 422])
         operation.parameters = [Schema<M>.idParameter, condition, Schema<M>.companyParameter]
+        return operation
+    }
+
+    // MARK: Tasks
+
+    private func startOperation(_ task: Resource<M>.WorkerTask) -> APIOperation {
+        var operation = operation(
+            "post", "\(rowPath)/\(task.task.name)", "\(task.task.name)\(schema.name)", task.about, task.access,
+            [(202, "a worker will do it", APIDocument.reference("AcceptedTask"))], [404, 422])
+        operation.parameters = [Schema<M>.idParameter, Schema<M>.companyParameter]
+        return operation
+    }
+
+    private func waitOperation(_ task: Resource<M>.WorkerTask) -> APIOperation {
+        var operation = operation(
+            "post", "\(rowPath)/\(task.task.name)-wait", "\(task.task.name)\(schema.name)AndWait",
+            "\(task.about); waits for it", task.access,
+            [
+                (200, "the row as it is now", row),
+                (202, "it takes longer", APIDocument.reference("AcceptedTask")),
+            ], [404, 409, 422])
+        operation.parameters = [
+            Schema<M>.idParameter,
+            Schema<M>.parameter(Self.waitParameter, APIDocument.waitSchema(from: 1), about: "Seconds to wait."),
+            Schema<M>.companyParameter,
+        ]
         return operation
     }
 }

@@ -82,12 +82,7 @@ struct RemoteManager<M: Model>: Sendable {
 
     /// How the other service is told that a superuser works in another company.
     private static func crossing(_ caller: Caller) -> [(String, String)] {
-        if let own = try? Caller(caller.identity), own.tenant == caller.tenant { return [] }
-        return switch caller.tenant {
-        case .every: [(Caller.parameter, "all")]
-        case .company(nil): [(Caller.parameter, "platform")]
-        case .company(.some(let id)): [(Caller.parameter, id.description)]
-        }
+        caller.crossing.map { [(Caller.parameter, $0)] } ?? []
     }
 
     private static func queryString(_ parameters: [(String, String)]) -> String {

@@ -44,7 +44,12 @@ package struct Caller: Sendable, Hashable {
     /// - Parameter company: a UUID, `platform` for rows of no company, `all` for everybody's.
     /// - Throws: `HTTPError` 401, 403, or 422 for a malformed value.
     package init(_ request: Request, company: String?) throws {
-        let identity = request.identity ?? Self.anybody
+        try self.init(request.identity ?? Self.anybody, company: company)
+    }
+
+    /// Somebody within their own company, or where `crossing` says.
+    /// - Parameter company: as for a request; nil for their own.
+    init(_ identity: Identity, company: String?) throws {
         guard let company else {
             try self.init(identity)
             return
@@ -61,6 +66,16 @@ package struct Caller: Sendable, Hashable {
             tenant = .company(id)
         }
         try self.init(identity, crossingTo: tenant)
+    }
+
+    /// How another service, or a worker, is told that a superuser works in another company; nil in their own.
+    var crossing: String? {
+        if let own = try? Caller(identity), own.tenant == tenant { return nil }
+        return switch tenant {
+        case .every: "all"
+        case .company(nil): "platform"
+        case .company(.some(let id)): id.description
+        }
     }
 
     /// The query parameter by which a superuser crosses into another company.

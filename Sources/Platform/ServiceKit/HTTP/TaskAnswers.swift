@@ -10,7 +10,7 @@ extension Application {
     /// - Parameter statusPath: what `taskStatus(at:)` was given.
     package func accept<Input, Output>(
         _ task: TaskDefinition<Input, Output>, _ input: Input, for request: Request,
-        statusPath: String = "/api/v1/tasks"
+        statusPath: String = TaskAnswer.statusPath
     ) async throws -> HTTPResponse {
         let id = try await tasks.enqueue(
             task, input, TaskOptions(identity: request.identity, keepsResultSeconds: TaskAnswer.keepsSeconds))
@@ -23,7 +23,7 @@ extension Application {
     /// - Throws: what the handler refused, as `HTTPError`.
     package func answer<Input, Output>(
         _ task: TaskDefinition<Input, Output>, _ input: Input, for request: Request, waitSeconds: Int,
-        statusPath: String = "/api/v1/tasks", _ respond: (Output) throws -> HTTPResponse
+        statusPath: String = TaskAnswer.statusPath, _ respond: (Output) throws -> HTTPResponse
     ) async throws -> HTTPResponse {
         let id = try await tasks.enqueue(
             task, input, TaskOptions(identity: request.identity, keepsResultSeconds: TaskAnswer.keepsSeconds))
@@ -37,7 +37,7 @@ extension Application {
 
     /// Declares `GET {path}/{id}?wait_timeout=0…60`: how a task of this service stands, for whoever enqueued it and for
     /// administrators.
-    package func taskStatus(at path: String = "/api/v1/tasks") {
+    package func taskStatus(at path: String = TaskAnswer.statusPath) {
         let service = definition.name
         let tasks = tasks
         routes(path) { routes in
@@ -58,6 +58,8 @@ extension Application {
 package enum TaskAnswer {
     /// How long the outcome of a task that came by HTTP can be asked for.
     package static let keepsSeconds = 3_600
+    /// Where tasks are asked for.
+    package static let statusPath = "/api/v1/tasks"
     /// The longest `wait_timeout`.
     package static let maxWaitSeconds = 60
 
