@@ -163,7 +163,7 @@ let package = Package(
         module("Operations", "Wiring", ["ServiceKit"] + services.map { .init(stringLiteral: $0) }),
         module(
             "Operations", "Observability",
-            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "ServiceKit"]
+            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "Tasks", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "Scaffold", ["Models", "Values"]),
         module("Operations", "LocalStack", ["EventLoop"]),
@@ -195,6 +195,12 @@ let package = Package(
             ],
             path: "Benchmarks/Servers", swiftSettings: settings),
 
+        // What `Benchmarks/run --cases tasks` measures, and the workers that a test kills.
+        .executableTarget(
+            name: "tasks-bench",
+            dependencies: ["EventLoop", "LocalStack", "PostgreSQL", "Redis", "Tasks", "Telemetry"],
+            path: "Benchmarks/Tasks", swiftSettings: settings),
+
         .executableTarget(
             name: "telemetry-bench", dependencies: ["Telemetry", "TelemetrySDK"], path: "Benchmarks/Telemetry",
             swiftSettings: settings),
@@ -221,7 +227,8 @@ let package = Package(
         tests(
             "TasksTests",
             [
-                "Tasks", "Locks", "Telemetry", "TelemetryTesting", "EventLoop", "PostgreSQL", "Redis", "Security",
+                "tasks-bench", "Tasks", "Locks", "Telemetry", "TelemetryTesting", "EventLoop", "PostgreSQL", "Redis",
+                "Security",
                 "Values", "LocalStack",
             ]),
         tests(

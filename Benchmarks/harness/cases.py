@@ -1,6 +1,6 @@
 """The cases of the table; the bounds in them are those that the project has set itself."""
 
-from . import answers, faults, models, ordering, proxying, stack, telemetry
+from . import answers, faults, models, ordering, proxying, stack, tasks, telemetry
 
 
 class Case:
@@ -17,6 +17,7 @@ ALL = [
     Case("proxying", "A proxied GET", proxying.measure),
     Case("ordering", "An order, committed", ordering.measure),
     Case("models", "Rows of a model", models.measure),
+    Case("tasks", "Tasks on Redis", tasks.measure),
     Case("stack", "The whole platform", stack.measure),
     Case("telemetry", "The telemetry core", telemetry.measure),
     Case("faults", "Telemetry in trouble", faults.measure),

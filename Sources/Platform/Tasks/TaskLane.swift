@@ -18,6 +18,8 @@ final class TaskLane: @unchecked Sendable {
     private var reader: Task<Void, Never>?
     private var timers: [LoopTimer] = []
     private var isStopping = false
+    /// Nothing is settled any more: what is left belongs to the other workers.
+    private var isStopped = false
     /// The connection that waits for tasks, as Redis calls it.
     private var waitingClient: String?
     private var roomWaiter: CheckedContinuation<Void, Never>?
@@ -27,14 +29,14 @@ final class TaskLane: @unchecked Sendable {
     private var nextReclaim: UInt64 = 0
     private var takes = 0
 
+    /// What a task that has no handler is called in metrics: its own name may be anything.
+    private static let unknown = "unknown"
     private static let blockMilliseconds = 2_000
     private static let sweepMilliseconds: UInt64 = 250
     private static let maxPauseMilliseconds: UInt64 = 2_000
     private static let settlePauseMilliseconds: UInt64 = 200
     /// Every so many takes begin with the lowest priority.
     private static let takesPerLowFirst = 8
-    /// Workers that may die of a task before it is given up.
-    private static let maxDeliveries = 5
     /// Handlers that do not heed their cancellation are spoken for no longer than this.
     private static let stubbornMilliseconds: UInt64 = 10_000
     /// How long handlers have to heed the cancellation when the worker stops.
@@ -85,6 +87,7 @@ final class TaskLane: @unchecked Sendable {
         await waitUntilIdle(milliseconds: UInt64(worker.configuration.drainMilliseconds))
         for run in running.values { run.interrupt(.givenBack) }
         await waitUntilIdle(milliseconds: Self.cancelledMilliseconds)
+        isStopped = true
         for timer in timers { timer.cancel() }
         timers = []
         _ = try? await worker.redis.run(
@@ -180,7 +183,11 @@ final class TaskLane: @unchecked Sendable {
         waiter.resume()
     }
 
-    private func admit(_ taken: TakenEntry) { if room > 0 { begin(taken) } else { backlog.append(taken) } }
+    private func admit(_ taken: TakenEntry) {
+        // Reclaimed from ourselves, when Redis could not hear that it runs here: now it has.
+        guard running[taken.id] == nil else { return }
+        if room > 0 { begin(taken) } else { backlog.append(taken) }
+    }
 
     // MARK: Running
 
@@ -189,8 +196,8 @@ final class TaskLane: @unchecked Sendable {
         let handler = entry.flatMap { handlers[$0.task] }
         let limit = UInt64(handler?.declaration.timeLimitSeconds ?? 1) * 1_000
         let run = TaskRun(
-            taken, entry ?? TaskEntry(id: taken.id, task: "unknown", input: "", key: nil),
-            deadlineMilliseconds: loop.nowMilliseconds + limit)
+            taken, entry ?? TaskEntry(id: taken.id, task: Self.unknown, input: "", key: nil),
+            label: handler?.declaration.name ?? Self.unknown, deadlineMilliseconds: loop.nowMilliseconds + limit)
         running[taken.id] = run
         telemetry.running.add(1)
         run.task = loop.spawn { [self] in
@@ -206,7 +213,7 @@ final class TaskLane: @unchecked Sendable {
 
     private func execute(_ run: TaskRun, _ handler: TaskHandler) async {
         let entry = run.entry
-        guard run.taken.deliveries <= Self.maxDeliveries else {
+        guard run.taken.deliveries <= worker.configuration.maxDeliveries else {
             let reason = "\(run.taken.deliveries - 1) workers died or hung while they ran it"
             return await settle(run, .dead(reason: reason, errorType: "workers_died"))
         }
@@ -269,11 +276,11 @@ final class TaskLane: @unchecked Sendable {
     // MARK: Settling
 
     private func settle(_ run: TaskRun, _ verdict: TaskVerdict) async {
-        telemetry.runs.series(run.entry.task, verdict.outcome).increment()
+        telemetry.runs.series(run.label, verdict.outcome).increment()
         switch verdict {
-        case .retry: telemetry.retries.series(run.entry.task).increment()
+        case .retry: telemetry.retries.series(run.label).increment()
         case .dead(let reason, let type):
-            telemetry.dead.series(run.entry.task).increment()
+            telemetry.dead.series(run.label).increment()
             telemetry.log(
                 TaskTelemetry.deadLettered, "\(run.entry.task) was given up: \(reason)", run.entry, error: type)
         case .succeeded, .duplicate:
@@ -288,10 +295,11 @@ final class TaskLane: @unchecked Sendable {
     private func persist(_ run: TaskRun, _ apply: @escaping @Sendable () async throws -> Void) async {
         if (try? await apply()) != nil { return }
         // In a task of its own: this one may be cancelled, and would not pause.
-        await loop.spawn { [loop] in
-            repeat {
+        await loop.spawn { [self] in
+            while !isStopped {
                 try? await loop.sleep(milliseconds: Self.settlePauseMilliseconds)
-            } while (try? await apply()) == nil
+                if (try? await apply()) != nil { return }
+            }
         }.value
     }
 

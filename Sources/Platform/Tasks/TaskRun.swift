@@ -49,6 +49,8 @@ struct TakenEntry: Sendable {
 final class TaskRun: @unchecked Sendable {
     let taken: TakenEntry
     let entry: TaskEntry
+    /// The task's name in metrics.
+    let label: String
     /// On the loop's clock.
     let deadlineMilliseconds: UInt64
     var task: Task<Void, Never>?
@@ -64,9 +66,10 @@ final class TaskRun: @unchecked Sendable {
         case givenBack
     }
 
-    init(_ taken: TakenEntry, _ entry: TaskEntry, deadlineMilliseconds: UInt64) {
+    init(_ taken: TakenEntry, _ entry: TaskEntry, label: String, deadlineMilliseconds: UInt64) {
         self.taken = taken
         self.entry = entry
+        self.label = label
         self.deadlineMilliseconds = deadlineMilliseconds
     }
 

@@ -17,6 +17,8 @@ package final class TaskWorker: Sendable {
         package var visibilityMilliseconds = 30_000
         /// How long running tasks may take to finish when the worker stops; the others are given back.
         package var drainMilliseconds = 10_000
+        /// Workers that may die of a task before it is given up, 1 or more.
+        package var maxDeliveries = 5
         package init() {}
     }
 

@@ -24,7 +24,9 @@ package struct AlertCatalog: Sendable {
             RuleFile("services", [RuleGroup("services", alerts: serviceAlerts), RuleGroup("jobs", alerts: jobAlerts)]),
             RuleFile(
                 "data", [RuleGroup("databases", alerts: databaseAlerts), RuleGroup("redis", alerts: redisAlerts)]),
-            RuleFile("messaging", [RuleGroup("messaging", alerts: messagingAlerts)]),
+            RuleFile(
+                "messaging",
+                [RuleGroup("messaging", alerts: messagingAlerts), RuleGroup("tasks", alerts: taskAlerts)]),
             RuleFile(
                 "business",
                 [

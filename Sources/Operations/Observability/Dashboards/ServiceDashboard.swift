@@ -2,6 +2,7 @@ internal import AMQP
 internal import PostgreSQL
 internal import Redis
 internal import ServiceKit
+internal import Tasks
 internal import Telemetry
 
 /// One service: requests by route, resources, its clients, its events and jobs, its own metrics, logs and traces. Rows
@@ -17,6 +18,7 @@ struct ServiceDashboard {
         if service.database != nil { rows.append(database) }
         if service.usesRedis { rows.append(redis) }
         if service.usesBroker { rows += [events] }
+        if !service.tasks.isEmpty { rows.append(tasks) }
         rows.append(calls)
         if !service.telemetry.metrics.isEmpty { rows.append(own) }
         rows += [jobs, signals]
@@ -278,6 +280,54 @@ struct ServiceDashboard {
                 .lines(
                     "broker", .upDown, [.init(mine(AMQPTelemetry.connected.series).now.min(by: []), "connected")],
                     width: 6, alert: "BrokerDisconnected"),
+            ])
+    }
+
+    private var tasks: Dashboard.Row {
+        func slowest(_ histogram: Histogram) -> PromQL {
+            mine(histogram.buckets).rate(.panel).sum(by: "task", "le").quantile(0.95)
+        }
+        return Dashboard.Row(
+            "Tasks",
+            [
+                .stacked(
+                    "enqueued", .operations,
+                    [
+                        .init(
+                            mine(TaskTelemetry.enqueued.series).rate(.panel).sum(by: "task", "outcome"),
+                            "{{task}} {{outcome}}")
+                    ], width: 6),
+                .stacked(
+                    "run", .operations,
+                    [
+                        .init(
+                            mine(TaskTelemetry.runs.series).rate(.panel).sum(by: "task", "outcome"),
+                            "{{task}} {{outcome}}")
+                    ], width: 6),
+                .lines(
+                    "duration, 95th percentile", .seconds,
+                    [.init(slowest(TaskTelemetry.duration), "{{task}}", exemplars: true)], width: 6),
+                .lines(
+                    "wait, 95th percentile", .seconds,
+                    [.init(slowest(TaskTelemetry.waited), "{{task}}", exemplars: true)], width: 6),
+                .lines(
+                    "queues", .none,
+                    [
+                        .init(mine(TaskTelemetry.depth.series).now.max(by: "queue"), "{{queue}}"),
+                        .init(mine(TaskTelemetry.running.series).now.sum(by: []), "running"),
+                    ], width: 6),
+                .lines(
+                    "oldest", .seconds, [.init(mine(TaskTelemetry.oldest.series).now.max(by: "queue"), "{{queue}}")],
+                    width: 6, thresholds: (300, 900), alert: "TasksStale"),
+                .lines(
+                    "retried, given up, taken over", .operations,
+                    [
+                        .init(mine(TaskTelemetry.retries.series).rate(.panel).sum(by: "task"), "retried {{task}}"),
+                        .init(mine(TaskTelemetry.dead.series).rate(.panel).sum(by: "task"), "given up {{task}}"),
+                        .init(mine(TaskTelemetry.reclaimed.series).rate(.panel).sum(by: []), "taken over"),
+                    ], width: 6, alert: "TaskDeadLetters"),
+                .lines(
+                    "leaders", .none, [.init(mine(TaskTelemetry.leader.series).now.sum(by: []), "leaders")], width: 6),
             ])
     }
 
