@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import Telemetry
 import Testing
 
@@ -323,17 +324,26 @@ import Testing
 
 /// Reads a pipe on a task and counts lines, so that the writer is never blocked by it.
 final class PipeReader: Sendable {
-    private let task: Task<Int, Never>
+    private let task: Task<Void, Never>
+    private let count: Count
+
+    private final class Count: Sendable {
+        let lines = Atomic<Int>(0)
+    }
+
+    /// Lines so far.
+    var lines: Int { count.lines.load(ordering: .relaxed) }
 
     init(_ pipe: sending TestPipe) {
         let pipe = Sending(pipe)
+        let count = Count()
+        self.count = count
         task = Task {
-            var lines = 0
             while true {
                 let text = pipe.value.read()
-                lines += text.utf8.count { $0 == UInt8(ascii: "\n") }
+                count.lines.add(text.utf8.count { $0 == UInt8(ascii: "\n") }, ordering: .relaxed)
                 if text.isEmpty {
-                    if Task.isCancelled { return lines }
+                    if Task.isCancelled { return }
                     try? await Task.sleep(nanoseconds: 1_000_000)
                 }
             }
@@ -342,7 +352,8 @@ final class PipeReader: Sendable {
 
     func finish() async -> Int {
         task.cancel()
-        return await task.value
+        await task.value
+        return lines
     }
 
     // Safety: after `init` only the task touches the pipe's reading end.

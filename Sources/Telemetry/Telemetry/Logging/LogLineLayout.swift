@@ -79,34 +79,19 @@ final class LogLineLayout: Sendable {
     private static func append(
         _ index: Int, of fields: borrowing Swift.Span<Attribute>, context: TelemetryContext, to buffer: inout ByteBuffer
     ) {
-        let traits = fields[index].key.traits
+        let key = fields[index].key.facts
         // JSON with a key twice is not JSON for everybody: the first one stays.
-        let fingerprint = fields[index].key.fingerprint
-        for earlier in 0..<index where fields[earlier].key.fingerprint == fingerprint {
-            if fields[earlier].key == fields[index].key { return }
-        }
+        for earlier in 0..<index where fields[earlier].key.facts == key { return }
+        let traits = key.pointee.traits
         if !traits.isDisjoint(with: [.sensitive, .contextual, .needsRewriting]) {
             return appendUnusual(index, of: fields, context: context, to: &buffer)
         }
-        appendKey(fields[index].key.name, to: &buffer)
+        let text = key.pointee.logText
+        // Then there is room for a number.
+        buffer.reserve(text.count + 8)
+        if let start = text.baseAddress { memcpy(buffer.base + buffer.count, start, text.count) }
+        buffer.count &+= text.count
         append(fields[index].value, isFree: !traits.contains(.structured), to: &buffer)
-    }
-
-    /// `,"name":`, and then there is room for a number.
-    @inline(__always)
-    private static func appendKey(_ name: String, to buffer: inout ByteBuffer) {
-        let done: Void? = name.utf8.withContiguousStorageIfAvailable { bytes in
-            buffer.reserve(bytes.count + 8)
-            buffer.appendReserved(",\"" as StaticString)
-            if let start = bytes.baseAddress { memcpy(buffer.base + buffer.count, start, bytes.count) }
-            buffer.count &+= bytes.count
-            buffer.appendReserved("\":" as StaticString)
-        }
-        if done == nil {
-            buffer.append(",\"" as StaticString)
-            buffer.append(name)
-            buffer.append("\":" as StaticString)
-        }
     }
 
     /// A field whose key says more than its name.

@@ -1,27 +1,25 @@
 /// The name of a span attribute or log field, declared once beside the code that emits it.
 ///
-/// What the name implies (a secret, a reserved log key) is found out when the key is made, not for every line.
-package struct AttributeKey: Sendable {
-    package let name: String
-    /// A hash of the name: two keys that differ in it need not be compared byte by byte.
-    let fingerprint: UInt32
-    let traits: Traits
+/// What the name implies (a secret, a reserved log key) is found out once for each name, not for every line. Names live
+/// for ever: to pass a key on counts no reference.
+///
+/// Safety (`@unchecked Sendable`): points to what is written before it is shared, and never freed.
+package struct AttributeKey: @unchecked Sendable {
+    let facts: UnsafePointer<AttributeKeyFacts>
 
-    package init(_ name: String) {
-        self.name = name
-        // FNV-1a.
-        fingerprint = name.utf8.reduce(0x811C_9DC5) { ($0 ^ UInt32($1)) &* 0x0100_0193 }
-        traits = Traits(of: name)
-    }
+    package init(_ name: String) { facts = AttributeKeyFacts.of(name) }
+
+    package var name: String { facts.pointee.name }
+    /// A hash of the name.
+    var fingerprint: UInt32 { facts.pointee.fingerprint }
+    var traits: Traits { facts.pointee.traits }
 
     /// Whether values under this name are hidden in logs and spans.
     package var isSensitive: Bool { traits.contains(.sensitive) }
 }
 
 extension AttributeKey: Hashable {
-    package static func == (a: AttributeKey, b: AttributeKey) -> Bool {
-        a.fingerprint == b.fingerprint && a.name == b.name
-    }
+    package static func == (a: AttributeKey, b: AttributeKey) -> Bool { a.facts == b.facts }
     package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 }
 
