@@ -15,12 +15,15 @@ final class TaskWorld: Sendable {
     let group: EventLoopGroup
     let redis: RedisClient
     let database: PostgreSQLClient?
-    let capture = TelemetryCapture()
+    let capture: TelemetryCapture
     let telemetry: TaskTelemetry
     let client: TaskClient
     private let workers = Mutex<[TaskWorker]>([])
 
-    private init(redis url: String, database: String?, limits: TaskClient.Limits, loops: Int) {
+    private init(
+        redis url: String, database: String?, limits: TaskClient.Limits, loops: Int, capture: TelemetryCapture
+    ) {
+        self.capture = capture
         let group = EventLoopGroup(count: loops)
         self.group = group
         self.redis = RedisClient(configuration: .init(url: url), group: group, telemetry: capture.telemetry)
@@ -33,10 +36,10 @@ final class TaskWorld: Sendable {
 
     static func with(
         redis: String? = nil, database: String? = nil, limits: TaskClient.Limits = .init(), loops: Int = 2,
-        _ body: (TaskWorld) async throws -> Void
+        capture: TelemetryCapture = TelemetryCapture(), _ body: (TaskWorld) async throws -> Void
     ) async throws {
         let url = if let redis { redis } else { try await TestServers.redis() }
-        let world = TaskWorld(redis: url, database: database, limits: limits, loops: loops)
+        let world = TaskWorld(redis: url, database: database, limits: limits, loops: loops, capture: capture)
         do { try await body(world) } catch {
             await world.end()
             throw error

@@ -174,6 +174,33 @@ import Testing
         }
     }
 
+    @Test func whatAFailedRunSaidBelowTheLevelIsWrittenAfterAll() async throws {
+        struct Odd: Error {}
+        let detail = LogEvent("test.task_detail", level: .debug, help: "What a run says below the level.")
+        let capture = TelemetryCapture(
+            logLevel: .info, logDetails: LogDetailsPolicy(maxBytes: 4_096, slowMilliseconds: 3_600_000))
+        try await TaskWorld.with(capture: capture) { world in
+            let runs = Mutex(0)
+            let task = world.task("moody", Int.self, Int.self)
+            try await world.work { worker in
+                worker.on(task) { number, _ in
+                    let run = runs.withLock { runs in
+                        runs += 1
+                        return runs
+                    }
+                    capture.telemetry.logger.log(detail, "run \(run)")
+                    if run == 1 { throw Odd() }
+                    return number
+                }
+            }
+            #expect(try await world.client.run(task, 5, waitSeconds: 60) == 5)
+            let lines = capture.logLines(event: detail)
+            #expect(lines.count == 1)
+            #expect(lines.first?.contains("\"message\":\"run 1\"") == true)
+            #expect(lines.first?.contains("\"tags\":[\"retroactive\"]") == true)
+        }
+    }
+
     @Test func aTaskThatTakesTooLongIsCancelled() async throws {
         try await TaskWorld.with { world in
             let task = world.task(

@@ -231,9 +231,12 @@ final class TaskLane: @unchecked Sendable {
             span: span.context, requestID: parent.requestID, baggage: parent.baggage,
             deadline: start + UInt64(handler.declaration.timeLimitSeconds) * 1_000_000_000)
         let verdict = await TelemetryContext.$current.withValue(context) {
-            let verdict = await self.verdict(run, handler)
-            note(verdict, run)
-            return verdict
+            // What a run that went wrong said below the log's level is written after all.
+            await telemetry.logger.withDetails {
+                let verdict = await self.verdict(run, handler)
+                note(verdict, run)
+                return (verdict, verdict.errorType != nil)
+            }
         }
         if let type = verdict.errorType { span.recordError(type: type) }
         span.end()
