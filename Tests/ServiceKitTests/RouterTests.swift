@@ -8,7 +8,10 @@ import Testing
 
     private func router(_ routes: [(MethodLabel, String)]) throws -> Router {
         try Router(
-            routes: routes.map { Route(method: $0, template: $1, access: .open, shape: .problem) { _ in .empty() } },
+            routes: routes.map {
+                Route(
+                    method: $0, template: $1, access: .open, shape: .problem, handler: .immediate { _ in .empty() })
+            },
             shapes: []
         ) { TemplateTelemetry(route: $0, instruments: instruments) }
     }

@@ -31,15 +31,22 @@ package struct RetryPolicy: Sendable, Hashable {
     /// Runs `operation`, and again while it fails with what `isTransient` accepts. Cancellation is never repeated.
     /// - Parameters:
     ///   - budget: shared by the calls to one destination; nil for none.
+    ///   - failure: of a first attempt that was made before, and counted in the budget; nil when there was none.
     ///   - operation: is told the number of the attempt, from 1.
     /// - Throws: the error of the last attempt, or `CancellationError` when the task is cancelled during a pause.
     package func run<T>(
-        budget: RetryBudget? = nil, isTransient: (any Error) -> Bool, _ operation: (_ attempt: Int) async throws -> T
+        budget: RetryBudget? = nil, isTransient: (any Error) -> Bool, after failure: (any Error)? = nil,
+        _ operation: (_ attempt: Int) async throws -> T
     ) async throws -> T {
-        budget?.deposit()
+        if failure == nil { budget?.deposit() }
+        var failure = failure
         var attempt = 1
         while true {
             do {
+                if let known = failure {
+                    failure = nil
+                    throw known
+                }
                 return try await operation(attempt)
             } catch {
                 guard !(error is CancellationError), isTransient(error),

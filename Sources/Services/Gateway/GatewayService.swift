@@ -26,7 +26,7 @@ package enum GatewayService {
         app.fallback(
             maxBodyBytes: configuration.maxBodyBytes, templates: table.entries.map(\.template),
             template: { table.index(for: $0.target) }
-        ) { try await proxy.handle($0) }
+        ) { try proxy.handle($0) }
 
         let health = ServicesHealth(table.services + ["processor"], services: app.services, client: client)
         app.routes("/health") { $0.get("/services", .open, health.answer) }

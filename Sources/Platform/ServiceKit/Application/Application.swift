@@ -169,15 +169,16 @@ package final class Application: Sendable {
         }
     }
 
-    /// A handler for requests that no route takes (the gateway's proxy).
+    /// A handler for requests that no route takes (the gateway's proxy). It runs on the connection's loop, outside of any
+    /// task, in the request's context, and decides what becomes of each request.
     /// - Parameters: templates: the route labels of its requests.
     ///   - template: which of them a request has; nil for `unmatched`.
     package func fallback(
         maxBodyBytes: Int = 1024 * 1024, templates: [String], template: @escaping @Sendable (HTTPRequest) -> Int?,
-        _ handler: @escaping @Sendable (Request) async throws -> HTTPResponse
+        _ handler: @escaping @Sendable (Request) throws -> HTTPDisposition
     ) {
         let fallback = RequestPipeline.Fallback(
-            templates: templates, template: template, maxBodyBytes: maxBodyBytes, handler: handler)
+            templates: templates, template: template, maxBodyBytes: maxBodyBytes, handler: .deciding(handler))
         registrations.withLock { $0.fallback = fallback }
     }
 

@@ -26,7 +26,7 @@ struct HealthRoutes: Sendable {
     }
 
     private func route(_ path: String, _ handler: @escaping RouteGroup.Handler) -> Route {
-        Route(method: .get, template: path, access: .open, shape: .problem, isQuiet: true, handler: handler)
+        Route(method: .get, template: path, access: .open, shape: .problem, isQuiet: true, handler: .waiting(handler))
     }
 
     private func live() -> HTTPResponse { .json(bytes: Array(#"{"status":"up"}"#.utf8)) }

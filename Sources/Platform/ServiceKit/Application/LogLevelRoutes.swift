@@ -64,7 +64,7 @@ struct LogLevelRoutes: Sendable {
     private func route(_ method: HTTPMethod, _ path: String, _ handler: @escaping RouteGroup.Handler) -> Route {
         Route(
             method: MethodLabel(method), template: path, access: .admin, shape: .problem,
-            maxBodyBytes: Self.maxBodyBytes, handler: handler)
+            maxBodyBytes: Self.maxBodyBytes, handler: .waiting(handler))
     }
 
     private func overview() throws -> HTTPResponse {

@@ -178,11 +178,8 @@ final class ServiceRunner: Sendable {
             .reduce(Route.defaultMaxBodyBytes, max)
         // Behind the gateway all requests come from a few addresses.
         if declared.trustsIncomingContext { configuration.maxConnectionsPerAddress = configuration.maxConnections }
-        let server = HTTPServer(configuration: configuration, group: application.group) {
-            // Said to throw: a closure that does not would be wrapped in another.
-            [pipeline] request async throws -> HTTPResponse in
-            await pipeline.respond(to: request)
-        }
+        let server = HTTPServer(
+            configuration: configuration, group: application.group, dispatcher: { [pipeline] in pipeline.dispatch($0) })
         try await server.start()
         let seconds = application.platform.settings.drainTimeoutSeconds
         undo("http") { await server.drain(timeoutSeconds: seconds) }

@@ -12,7 +12,7 @@ final class RequestPipeline: Sendable {
         /// Which of the templates a request has.
         let template: @Sendable (HTTPRequest) -> Int?
         let maxBodyBytes: Int
-        let handler: RouteGroup.Handler
+        let handler: RouteHandler
     }
 
     private let router: Router
@@ -67,25 +67,98 @@ final class RequestPipeline: Sendable {
 
     // MARK: The way of a request
 
-    func respond(to http: HTTPRequest) async -> HTTPResponse {
+    /// Decides about a request, and sees it through to its end whichever way it takes. Only a handler that waits costs a
+    /// task.
+    func dispatch(_ http: HTTPRequest) -> HTTPDisposition {
         let plan = plan(http)
         let observation = begin(http, plan)
-        return await TelemetryContext.$current.withValue(observation.context) {
-            var response: HTTPResponse
+        return TelemetryContext.$current.withValue(observation.context) {
             do {
                 switch try admit(http, plan, observation) {
-                case .call(let handler, let request): response = try await handler(request)
-                case .answered(let answer): response = answer
+                case .answered(let response): return .answered(ended(response, http, observation))
+                case .call(.immediate(let handler), let request):
+                    return .answered(ended(try handler(request), http, observation))
+                case .call(.waiting(let handler), let request):
+                    return .waiting(work(.handler(handler, request), http, plan, observation))
+                case .call(.deciding(let handler), let request):
+                    return observed(try handler(request), http, plan, observation)
                 }
-                observation.status = response.status.code
-                if Task.isCancelled { disconnected(observation) }
             } catch {
-                response = refusal(error, http, plan, observation)
+                return .answered(failed(error, http, plan, observation))
             }
-            addIdentifiers(observation.context, to: &response)
-            finish(observation, &response, isHead: http.method == .head)
-            return response
         }
+    }
+
+    /// What a task does.
+    private enum Work {
+        case handler(RouteGroup.Handler, Request)
+        case other(HTTPWork)
+    }
+
+    private func work(
+        _ work: Work, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
+    ) -> HTTPWork {
+        { [self] in
+            await TelemetryContext.$current.withValue(observation.context) {
+                do {
+                    let response: HTTPResponse
+                    switch work {
+                    case .handler(let handler, let request): response = try await handler(request)
+                    case .other(let work): response = try await work()
+                    }
+                    return ended(response, http, observation, isCancelled: Task.isCancelled)
+                } catch {
+                    return failed(error, http, plan, observation, isCancelled: Task.isCancelled)
+                }
+            }
+        }
+    }
+
+    /// What a handler has decided, told of when it comes to its end.
+    private func observed(
+        _ disposition: HTTPDisposition, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
+    ) -> HTTPDisposition {
+        switch disposition {
+        case .answered(let response): return .answered(ended(response, http, observation))
+        case .waiting(let work): return .waiting(self.work(.other(work), http, plan, observation))
+        case .promised(let promise):
+            promise.shaped { [self] promise, outcome in
+                TelemetryContext.$current.withValue(observation.context) {
+                    switch outcome {
+                    case .success(let response): ended(response, http, observation, isCancelled: promise.isCancelled)
+                    case .failure(let error):
+                        failed(error, http, plan, observation, isCancelled: promise.isCancelled)
+                    }
+                }
+            }
+            return disposition
+        }
+    }
+
+    /// A response that a handler gave.
+    private func ended(
+        _ response: HTTPResponse, _ http: HTTPRequest, _ observation: RequestObservation, isCancelled: Bool = false
+    ) -> HTTPResponse {
+        observation.status = response.status.code
+        if isCancelled { disconnected(observation) }
+        return completed(response, http, observation)
+    }
+
+    /// What the client is told of an error.
+    private func failed(
+        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation,
+        isCancelled: Bool = false
+    ) -> HTTPResponse {
+        completed(refusal(error, http, plan, observation, isCancelled: isCancelled), http, observation)
+    }
+
+    private func completed(
+        _ response: HTTPResponse, _ http: HTTPRequest, _ observation: RequestObservation
+    ) -> HTTPResponse {
+        var response = response
+        addIdentifiers(observation.context, to: &response)
+        finish(observation, &response, isHead: http.method == .head)
+        return response
     }
 
     /// Starts the span, in the context that came along if its sender is believed.
@@ -113,7 +186,7 @@ final class RequestPipeline: Sendable {
 
     /// What there is to do for a request whose caller is known and may call.
     private enum Step {
-        case call(RouteGroup.Handler, Request)
+        case call(RouteHandler, Request)
         case answered(HTTPResponse)
     }
 
@@ -163,9 +236,9 @@ final class RequestPipeline: Sendable {
     }
 
     private func refusal(
-        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation
+        _ error: any Error, _ http: HTTPRequest, _ plan: Plan, _ observation: RequestObservation, isCancelled: Bool
     ) -> HTTPResponse {
-        if error is CancellationError || Task.isCancelled {
+        if error is CancellationError || isCancelled {
             disconnected(observation)
             return HTTPResponse(status: HTTPStatus(HTTPTelemetry.clientClosedRequest))
         }

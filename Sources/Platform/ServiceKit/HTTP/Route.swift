@@ -4,6 +4,8 @@ package import HTTPCodec
 /// Routes that share a prefix and an error shape.
 package final class RouteGroup {
     package typealias Handler = @Sendable (Request) async throws -> HTTPResponse
+    /// Answers without waiting for anything: no task takes part. A closure without `await` is one of these.
+    package typealias ImmediateHandler = @Sendable (Request) throws -> HTTPResponse
 
     private let prefix: String
     private let shape: ErrorShape
@@ -15,6 +17,9 @@ package final class RouteGroup {
     }
 
     package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.get, path, access, handler) }
+    package func get(_ path: String, _ access: Access, _ handler: @escaping ImmediateHandler) {
+        add(.get, path, access, nil, .immediate(handler))
+    }
     package func post(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
         on(.post, path, access, maxBodyBytes: maxBodyBytes, handler)
     }
@@ -34,12 +39,24 @@ package final class RouteGroup {
     ///   - maxBodyBytes: the largest body that is read; 1 MiB unless told otherwise.
     package func on(
         _ method: HTTPMethod, _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
+    ) { add(method, path, access, maxBodyBytes, .waiting(handler)) }
+
+    private func add(
+        _ method: HTTPMethod, _ path: String, _ access: Access, _ maxBodyBytes: Int?, _ handler: RouteHandler
     ) {
         routes.append(
             Route(
                 method: MethodLabel(method), template: prefix + path, access: access, shape: shape,
                 maxBodyBytes: maxBodyBytes ?? Route.defaultMaxBodyBytes, handler: handler))
     }
+}
+
+/// What answers the requests of a route.
+enum RouteHandler: Sendable {
+    case immediate(RouteGroup.ImmediateHandler)
+    case waiting(RouteGroup.Handler)
+    /// Decides what becomes of each request.
+    case deciding(@Sendable (Request) throws -> HTTPDisposition)
 }
 
 /// One operation of a service: a method on a path template, who may call it, and what answers.
@@ -53,13 +70,13 @@ final class Route: Sendable {
     let maxBodyBytes: Int
     /// Scraped and probed all day: measured like any other, logged for debugging only.
     let isQuiet: Bool
-    let handler: RouteGroup.Handler
+    let handler: RouteHandler
     /// The template's parameters with the number of their segment.
     let parameters: [PathParameter]
 
     init(
         method: MethodLabel, template: String, access: Access, shape: ErrorShape,
-        maxBodyBytes: Int = Route.defaultMaxBodyBytes, isQuiet: Bool = false, handler: @escaping RouteGroup.Handler
+        maxBodyBytes: Int = Route.defaultMaxBodyBytes, isQuiet: Bool = false, handler: RouteHandler
     ) {
         self.method = method
         self.template = template

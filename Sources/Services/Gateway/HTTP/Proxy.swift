@@ -48,38 +48,63 @@ struct Proxy: Sendable {
         upstreams = table.entries.compactMap { byName[$0.service] }
     }
 
-    /// - Throws: `HTTPError` with the fields that all answers of the gateway have; `CancellationError`.
-    func handle(_ request: Request) async throws -> HTTPResponse {
+    /// Decides about a request: most go to their service at once, on a connection that idles, and no task waits for the
+    /// answer.
+    /// - Throws: `HTTPError` with the fields that all answers of the gateway have.
+    func handle(_ request: Request) throws -> HTTPDisposition {
         let origin = crossOrigin.allowed(request.http.headers)
         do {
-            var response = try await answer(request, origin)
-            security.add(to: &response.headers)
-            if let origin, !crossOrigin.isPreflight(request.http) {
-                for field in crossOrigin.fields(origin) { response.headers.add(field.name, field.value) }
+            guard let index = table.index(for: request.http.target) else {
+                throw HTTPError(.notFound, "not_found", "there is nothing under this path")
             }
-            return response
-        } catch let error as CancellationError {
-            throw error
+            let entry = table.entries[index]
+            if let origin, crossOrigin.isPreflight(request.http) {
+                return .answered(complete(crossOrigin.preflight(origin), origin: nil))
+            }
+            try checkMethod(request.http.method)
+            try limits.admit(
+                peer: request.http.peerAddress, identity: request.identity, isSensitive: entry.isSensitive)
+            try checkToken(request, entry)
+            let upstream = upstreams[index]
+            let hop = Hop(
+                request: outgoing(request), url: try services.url(of: upstream.name), upstream: upstream, entry: entry,
+                origin: origin, context: .current)
+            try admit(hop)
+            return start(hop)
         } catch {
-            var told = (error as? UpstreamFailure)?.httpError ?? HTTPError.telling(of: error)
-            security.fields.forEach { told.headers.append(($0, $1)) }
-            if let origin { told.headers += crossOrigin.fields(origin) }
-            throw told
+            throw told(error, origin)
         }
     }
 
-    private func answer(_ request: Request, _ origin: String?) async throws -> HTTPResponse {
-        guard let index = table.index(for: request.http.target) else {
-            throw HTTPError(.notFound, "not_found", "there is nothing under this path")
+    /// A request on its way to a service.
+    private struct Hop: Sendable {
+        /// As the service gets it.
+        let request: HTTPRequest
+        let url: String
+        let upstream: Upstream
+        let entry: RoutingTable.Entry
+        /// The page that the answer is for.
+        let origin: String?
+        let context: TelemetryContext
+    }
+
+    /// What all answers of the gateway have.
+    private func complete(_ response: HTTPResponse, origin: String?) -> HTTPResponse {
+        var response = response
+        security.add(to: &response.headers)
+        if let origin {
+            for field in crossOrigin.fields(origin) { response.headers.add(field.name, field.value) }
         }
-        let entry = table.entries[index]
-        let upstream = upstreams[index]
-        if let origin, crossOrigin.isPreflight(request.http) { return crossOrigin.preflight(origin) }
-        try checkMethod(request.http.method)
-        try limits.admit(
-            peer: request.http.peerAddress, identity: request.identity, isSensitive: entry.isSensitive)
-        try checkToken(request, entry)
-        return try await forward(request, entry, upstream)
+        return response
+    }
+
+    /// What all errors of the gateway have.
+    private func told(_ error: any Error, _ origin: String?) -> any Error {
+        if error is CancellationError { return error }
+        var told = (error as? UpstreamFailure)?.httpError ?? HTTPError.telling(of: error)
+        security.fields.forEach { told.headers.append(($0, $1)) }
+        if let origin { told.headers += crossOrigin.fields(origin) }
+        return told
     }
 
     private func checkMethod(_ method: HTTPMethod) throws {
@@ -106,26 +131,69 @@ struct Proxy: Sendable {
 
     // MARK: To the service and back
 
-    private func forward(_ request: Request, _ entry: RoutingTable.Entry, _ upstream: Upstream) async throws
-        -> HTTPResponse
-    {
-        let url = try services.url(of: upstream.name)
-        let outgoing = outgoing(request)
-        var response: HTTPResponse
-        if outgoing.mayBeRepeated {
-            var policy = RetryPolicy()
-            policy.capMilliseconds = 500
-            response = try await policy.run(budget: upstream.budget, isTransient: Self.isTransient) { attempt in
-                if attempt > 1 { telemetry.noteRetry(upstream.name) }
-                return try await send(outgoing, to: url, entry, upstream)
+    /// The first attempt.
+    private func start(_ hop: Hop) -> HTTPDisposition {
+        if hop.request.mayBeRepeated { hop.upstream.budget.deposit() }
+        let promise = HTTPPromise()
+        let call = client.start(
+            hop.request, to: hop.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
+            urlTemplate: hop.entry.template
+        ) { [self] result in ended(hop, result, promise) }
+        guard let call else { return .waiting { [self] in try await wait(hop) } }
+        promise.onCancel = { call.cancel() }
+        return .promised(promise)
+    }
+
+    /// The first attempt was made without a task.
+    private func ended(_ hop: Hop, _ result: Result<HTTPResponse, any Error>, _ promise: HTTPPromise) {
+        switch result {
+        case .success(let response):
+            hop.upstream.answered()
+            promise.resolve(.success(passedOn(response, hop)))
+        case .failure(let error):
+            let failure = TelemetryContext.$current.withValue(hop.context) { noted(error, hop) }
+            guard hop.request.mayBeRepeated, Self.isTransient(failure) else {
+                return promise.resolve(.failure(told(failure, hop.origin)))
             }
-        } else {
-            response = try await send(outgoing, to: url, entry, upstream)
+            promise.resolve(in: hop.context) { [self] in try await repeated(hop, after: failure) }
         }
+    }
+
+    /// The same in a task: the first attempt has to wait for a connection, or its body streams.
+    private func wait(_ hop: Hop) async throws -> HTTPResponse {
+        do {
+            return passedOn(try await send(hop), hop)
+        } catch {
+            guard hop.request.mayBeRepeated, Self.isTransient(error) else { throw told(error, hop.origin) }
+            return try await repeated(hop, after: error)
+        }
+    }
+
+    /// The attempts after the first.
+    private func repeated(_ hop: Hop, after failure: any Error) async throws -> HTTPResponse {
+        var policy = RetryPolicy()
+        policy.capMilliseconds = 500
+        do {
+            let response = try await policy.run(
+                budget: hop.upstream.budget, isTransient: Self.isTransient, after: failure
+            ) { _ in
+                telemetry.noteRetry(hop.upstream.name)
+                try admit(hop)
+                return try await send(hop)
+            }
+            return passedOn(response, hop)
+        } catch {
+            throw told(error, hop.origin)
+        }
+    }
+
+    /// The service's answer as the client gets it.
+    private func passedOn(_ response: HTTPResponse, _ hop: Hop) -> HTTPResponse {
+        var response = response
         response.headers = HeaderPolicy.response(
-            response.headers, keepsLength: request.http.method == .head, spareFields: Self.spareFields,
+            response.headers, keepsLength: hop.request.method == .head, spareFields: Self.spareFields,
             spareBytes: Self.spareBytes)
-        return response
+        return complete(response, origin: hop.origin)
     }
 
     /// The request as the service gets it.
@@ -141,33 +209,42 @@ struct Proxy: Sendable {
             method: request.http.method, target: request.http.target, headers: headers, body: request.http.body)
     }
 
-    /// One attempt, seen by the breaker.
-    private func send(
-        _ request: HTTPRequest, to url: String, _ entry: RoutingTable.Entry, _ upstream: Upstream
-    ) async throws -> HTTPResponse {
-        guard upstream.admits() else {
-            telemetry.noteRefusal(upstream.name)
-            var error = HTTPError(
-                .serviceUnavailable, "upstream_failing",
-                "the service behind this path fails at the moment: try again in \(Self.breakerOpenSeconds) s")
-            error.headers = [("retry-after", "\(Self.breakerOpenSeconds)")]
-            throw error
-        }
+    // MARK: Attempts, seen by the breaker
+
+    /// - Throws: `HTTPError` 503 while the breaker is open; otherwise the attempt's end must be noted.
+    private func admit(_ hop: Hop) throws {
+        guard !hop.upstream.admits() else { return }
+        telemetry.noteRefusal(hop.upstream.name)
+        var error = HTTPError(
+            .serviceUnavailable, "upstream_failing",
+            "the service behind this path fails at the moment: try again in \(Self.breakerOpenSeconds) s")
+        error.headers = [("retry-after", "\(Self.breakerOpenSeconds)")]
+        throw error
+    }
+
+    /// One attempt that was admitted.
+    private func send(_ hop: Hop) async throws -> HTTPResponse {
         do {
             let response = try await client.send(
-                request, to: url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
-                urlTemplate: entry.template)
-            upstream.answered()
+                hop.request, to: hop.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
+                urlTemplate: hop.entry.template)
+            hop.upstream.answered()
             return response
-        } catch let error as HTTPClientError {
-            if case .invalidRequest = error { upstream.abandoned() } else { upstream.failed() }
-            telemetry.noteFailure(upstream.name, error.errorType)
-            throw UpstreamFailure(error)
         } catch {
-            // The client left, or its body was too large or malformed: nothing is known of the service.
-            upstream.abandoned()
-            throw error
+            throw noted(error, hop)
         }
+    }
+
+    /// Notes how an attempt failed.
+    private func noted(_ error: any Error, _ hop: Hop) -> any Error {
+        guard let error = error as? HTTPClientError else {
+            // The client left, or its body was too large or malformed: nothing is known of the service.
+            hop.upstream.abandoned()
+            return error
+        }
+        if case .invalidRequest = error { hop.upstream.abandoned() } else { hop.upstream.failed() }
+        telemetry.noteFailure(hop.upstream.name, error.errorType)
+        return UpstreamFailure(error)
     }
 
     private static func isTransient(_ error: any Error) -> Bool {

@@ -57,6 +57,19 @@ package final class HTTPClient: Sendable {
         }
     }
 
+    /// The same without a task, for callers on one of the client's loops: `completion` is called there, maybe before this
+    /// returns, with what `send` would return or throw.
+    /// - Returns: nil when the request would have to wait for a connection, or streams: then nothing has happened, and
+    ///   `send` is the way.
+    package func start(
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int? = nil, urlTemplate: String? = nil,
+        completion: @escaping @Sendable (Result<HTTPResponse, any Error>) -> Void
+    ) -> HTTPClientCall? {
+        guard let loop = EventLoop.current, group.owns(loop) else { return nil }
+        return shards[loop.index].start(
+            request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate, completion)
+    }
+
     /// Closes idle connections and refuses new requests; those under way come to their end.
     package func shutdown() async {
         for shard in shards { try? await shard.loop.run { shard.shutdown() } }

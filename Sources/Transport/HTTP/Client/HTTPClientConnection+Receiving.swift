@@ -68,10 +68,10 @@ extension HTTPClientConnection {
                 continue
             case .end:
                 response.body = start.isEmpty ? .empty : .bytes(start)
-                let continuation = exchange.takeContinuation()
+                let receiver = exchange.takeReceiver()
                 // First the connection, so that the caller's next request finds it in the pool.
                 complete(exchange, isClean: offset == bytes.count)
-                continuation?.resume(returning: response)
+                receiver?.resume(.success(response))
                 return
             case .needMore: break
             }
@@ -82,8 +82,8 @@ extension HTTPClientConnection {
         exchange.decoder = decoder
         exchange.channel = channel
         response.body = .stream(length: length, HTTPBodyStream(channel, loop: tcp.loop))
-        exchange.takeContinuation()?.resume(returning: response)
         bodyProgressed(channel)
+        exchange.takeReceiver()?.resume(.success(response))
     }
 
     private func feedBody(

@@ -48,9 +48,29 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         _ request: HTTPRequest, in context: TelemetryContext, until deadline: UInt64,
         _ observation: HTTPClientObservation?
     ) async throws -> HTTPResponse {
+        let exchange = HTTPClientExchange(method: request.method, observation: observation)
+        try begin(exchange, request, in: context, until: deadline)
+        return try await withTaskCancellationHandler {
+            // Safety: an exchange has one receiver, and whoever takes it resumes it once.
+            try await withUnsafeThrowingContinuation { continuation in
+                if let failure = exchange.failure {
+                    continuation.resume(throwing: failure)
+                } else {
+                    exchange.receiver = .task(continuation)
+                }
+            }
+        } onCancel: {
+            tcp.loop.perform { [self] in fail(exchange, CancellationError()) }
+        }
+    }
+
+    /// Writes the request, or begins to.
+    /// - Throws: `StaleConnection`, `HTTPClientError`; then nothing was written.
+    func begin(
+        _ exchange: HTTPClientExchange, _ request: HTTPRequest, in context: TelemetryContext, until deadline: UInt64
+    ) throws {
         // The peer may have closed it since the pool handed it over.
         guard !tcp.isClosed else { throw isReused ? StaleConnection() : HTTPClientError.disconnected }
-        let exchange = HTTPClientExchange(method: request.method, observation: observation)
         self.exchange = exchange
         alarm.set(afterMilliseconds: Deadline.millisecondsLeft(deadline))
         switch request.body {
@@ -63,18 +83,6 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         case .stream(let length, let pieces):
             try writeHead(exchange, request, context, deadline, length.map(HTTPFraming.length) ?? .chunked)
             exchange.pump = tcp.loop.spawn { [self] in await pump(exchange, pieces, length) }
-        }
-        return try await withTaskCancellationHandler {
-            // Safety: an exchange has one continuation, and whoever takes it resumes it once.
-            try await withUnsafeThrowingContinuation { continuation in
-                if let failure = exchange.failure {
-                    continuation.resume(throwing: failure)
-                } else {
-                    exchange.continuation = continuation
-                }
-            }
-        } onCancel: {
-            tcp.loop.perform { [self] in fail(exchange, CancellationError()) }
         }
     }
 
@@ -173,8 +181,9 @@ final class HTTPClientConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         self.exchange = nil
         alarm.clear()
         exchange.pump?.cancel()
-        if let continuation = exchange.takeContinuation() {
-            continuation.resume(throwing: error)
+        if let receiver = exchange.takeReceiver() {
+            close()
+            return receiver.resume(.failure(error))
         } else if let channel = exchange.channel {
             exchange.observation?.failed(error)
             channel.fail(error)

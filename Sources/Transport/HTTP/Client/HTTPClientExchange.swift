@@ -7,7 +7,19 @@ final class HTTPClientExchange: @unchecked Sendable {
     let method: HTTPMethod
     let observation: HTTPClientObservation?
     /// Who waits for the head.
-    var continuation: UnsafeContinuation<HTTPResponse, any Error>?
+    enum Receiver {
+        case task(UnsafeContinuation<HTTPResponse, any Error>)
+        case callback((Result<HTTPResponse, any Error>) -> Void)
+
+        func resume(_ result: Result<HTTPResponse, any Error>) {
+            switch self {
+            case .task(let continuation): continuation.resume(with: result)
+            case .callback(let callback): callback(result)
+            }
+        }
+    }
+
+    var receiver: Receiver?
     /// Set once the exchange is over before anybody waited.
     var failure: (any Error)?
     /// Whether any byte of the response has come.
@@ -27,10 +39,10 @@ final class HTTPClientExchange: @unchecked Sendable {
         self.observation = observation
     }
 
-    /// The continuation, to be resumed once.
-    func takeContinuation() -> UnsafeContinuation<HTTPResponse, any Error>? {
-        defer { continuation = nil }
-        return continuation
+    /// Who waits, to be resumed once.
+    func takeReceiver() -> Receiver? {
+        defer { receiver = nil }
+        return receiver
     }
 }
 

@@ -63,7 +63,8 @@ final class HTTPClientPool: @unchecked Sendable {
         return try await connect(until: deadline)
     }
 
-    private func takeIdle(isProbed: Bool) -> HTTPClientConnection? {
+    /// A kept connection, or nil.
+    func takeIdle(isProbed: Bool) -> HTTPClientConnection? {
         while let connection = idle.popLast() {
             if isProbed, connection.isProbablyDead {
                 connection.close()

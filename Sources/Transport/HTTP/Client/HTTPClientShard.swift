@@ -43,18 +43,19 @@ final class HTTPClientShard: @unchecked Sendable {
         _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int?, urlTemplate: String?
     ) async throws -> HTTPResponse {
         guard !isShutDown else { throw HTTPClientError.shutDown }
-        let pool = try pool(url)
         let context = TelemetryContext.current
-        let timeout = max(0, timeoutMilliseconds ?? configuration.requestTimeoutMilliseconds)
-        let own = TelemetryClock.system.monotonicNanoseconds() &+ UInt64(timeout) &* 1_000_000
-        let deadline = min(own, context.deadline ?? .max)
-        var resendCount = 0
+        return try await send(
+            request, to: try pool(url), in: context, until: deadline(timeoutMilliseconds, context), urlTemplate)
+    }
+
+    /// - Parameter resendCount: 1 when the request has gone out before, on a connection that was dead.
+    private func send(
+        _ request: HTTPRequest, to pool: HTTPClientPool, in context: TelemetryContext, until deadline: UInt64,
+        _ urlTemplate: String?, resendCount: Int = 0
+    ) async throws -> HTTPResponse {
+        var resendCount = resendCount
         while true {
-            let observation = telemetry.map { telemetry in
-                HTTPClientObservation(
-                    telemetry: telemetry, series: pool.series(telemetry), endpoint: pool.endpoint, request: request,
-                    urlTemplate: urlTemplate, resendCount: resendCount, parent: context)
-            }
+            let observation = observation(of: request, pool, context, urlTemplate, resendCount)
             do {
                 let connection = try await pool.connection(
                     until: deadline, isFresh: resendCount > 0, isProbed: !request.method.isIdempotent)
@@ -68,6 +69,66 @@ final class HTTPClientShard: @unchecked Sendable {
                 observation?.failed(error)
                 throw error
             }
+        }
+    }
+
+    /// Sends a request on a kept connection, and tells `completion` of the head of its response, or of the failure.
+    /// - Returns: nil when that cannot be done at once: then nothing has happened, and `send` does it.
+    func start(
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int?, urlTemplate: String?,
+        _ completion: @escaping @Sendable (Result<HTTPResponse, any Error>) -> Void
+    ) -> HTTPClientCall? {
+        if case .stream = request.body { return nil }
+        guard !isShutDown, let pool = try? pool(url),
+            let connection = pool.takeIdle(isProbed: !request.method.isIdempotent)
+        else { return nil }
+        let context = TelemetryContext.current
+        let deadline = deadline(timeoutMilliseconds, context)
+        let observation = observation(of: request, pool, context, urlTemplate, 0)
+        let exchange = HTTPClientExchange(method: request.method, observation: observation)
+        let call = HTTPClientCall(connection, exchange)
+        exchange.receiver = .callback { [self] result in
+            guard case .failure(let error) = result else { return completion(result) }
+            guard error is StaleConnection else {
+                observation?.failed(error)
+                return completion(result)
+            }
+            observation?.failed(HTTPClientError.disconnected)
+            guard request.canBeResent else { return completion(.failure(HTTPClientError.disconnected)) }
+            pool.closeIdle()
+            call.resending = loop.spawn { [self] in
+                do {
+                    completion(
+                        .success(
+                            try await send(request, to: pool, in: context, until: deadline, urlTemplate, resendCount: 1)
+                        ))
+                } catch {
+                    completion(.failure(error))
+                }
+            }
+        }
+        do {
+            try connection.begin(exchange, request, in: context, until: deadline)
+        } catch {
+            exchange.takeReceiver()?.resume(.failure(error))
+        }
+        return call
+    }
+
+    private func deadline(_ timeoutMilliseconds: Int?, _ context: TelemetryContext) -> UInt64 {
+        let timeout = max(0, timeoutMilliseconds ?? configuration.requestTimeoutMilliseconds)
+        let own = TelemetryClock.system.monotonicNanoseconds() &+ UInt64(timeout) &* 1_000_000
+        return min(own, context.deadline ?? .max)
+    }
+
+    private func observation(
+        of request: HTTPRequest, _ pool: HTTPClientPool, _ context: TelemetryContext, _ urlTemplate: String?,
+        _ resendCount: Int
+    ) -> HTTPClientObservation? {
+        telemetry.map { telemetry in
+            HTTPClientObservation(
+                telemetry: telemetry, series: pool.series(telemetry), endpoint: pool.endpoint, request: request,
+                urlTemplate: urlTemplate, resendCount: resendCount, parent: context)
         }
     }
 

@@ -34,14 +34,25 @@ package final class HTTPServer: Sendable {
     private let gate: HTTPConnectionGate
     private let boundPort = Atomic<Int>(0)
 
-    package init(configuration: Configuration, group: EventLoopGroup, handler: @escaping HTTPHandler) {
+    package convenience init(configuration: Configuration, group: EventLoopGroup, handler: @escaping HTTPHandler) {
+        self.init(configuration: configuration, group: group, responder: .handler(handler))
+    }
+
+    /// - Parameter dispatcher: decides about each request at once.
+    package convenience init(
+        configuration: Configuration, group: EventLoopGroup, dispatcher: @escaping HTTPDispatcher
+    ) {
+        self.init(configuration: configuration, group: group, responder: .dispatcher(dispatcher))
+    }
+
+    private init(configuration: Configuration, group: EventLoopGroup, responder: HTTPServerShard.Responder) {
         self.configuration = configuration
         let gate = HTTPConnectionGate(
             maxConnections: configuration.maxConnections,
             maxConnectionsPerAddress: configuration.maxConnectionsPerAddress)
         self.gate = gate
         shards = group.loops.map { loop in
-            HTTPServerShard(loop: loop, configuration: configuration, gate: gate, handler: handler)
+            HTTPServerShard(loop: loop, configuration: configuration, gate: gate, responder: responder)
         }
     }
 

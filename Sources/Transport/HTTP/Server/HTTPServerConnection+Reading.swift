@@ -26,7 +26,7 @@ extension HTTPServerConnection {
         }
         isProcessing = false
         // What a handler that runs at once answers to the next request may leave together with this.
-        if request == nil { flush() } else { flushSoon() }
+        if job == nil { flush() } else { flushSoon() }
         return tcp.isClosed ? bytes.count : offset
     }
 
@@ -78,9 +78,12 @@ extension HTTPServerConnection {
                 return refuse(HTTPResponse(parsing: error))
             }
         }
-        request = HTTPRequest(
+        let request = HTTPRequest(
             method: head.method, target: head.target, headers: head.fields, body: body, peerAddress: peerAddress)
-        handOver()
+        switch shard.responder {
+        case .handler(let handler): handOver(.handle(request, handler))
+        case .dispatcher(let dispatch): take(dispatch(request))
+        }
     }
 
     /// A body that is not in the buffer as a whole, or in chunks.

@@ -3,29 +3,45 @@ internal import HTTPCodec
 
 /// Responses in, bytes out.
 extension HTTPServerConnection {
-    /// Runs the handler and writes what it answers.
-    nonisolated func respond(to request: HTTPRequest) async {
+    /// Writes an answer that is there: now, unless its body is still being made.
+    func answer(_ response: HTTPResponse) {
+        guard !tcp.isClosed else { return }
+        if case .stream = response.body { return handOver(.send(response)) }
+        var response = response
+        writeWhole(&response)
+        responseEnded()
+    }
+
+    /// Does a job in the connection's task, and writes what comes of it.
+    nonisolated func perform(_ job: Job) async {
         var response: HTTPResponse
         do {
-            response = try await shard.handler(request)
+            switch job {
+            case .handle(let request, let handler): response = try await handler(request)
+            case .wait(let work): response = try await work()
+            case .send(let made): response = made
+            }
         } catch {
             // Nobody is there to read an answer.
             if hasEnded, error is CancellationError || error as? HTTPBodyCut == .disconnected { return cut() }
             response = HTTPResponse(transportError: error) ?? .unexpectedError
         }
         guard !tcp.isClosed else { return }
-        switch response.body {
-        case .empty:
-            writeHead(&response, length: 0)
-        case .bytes(let bytes):
-            writeHead(&response, length: bytes.count)
-            if hasBody(response.status) { write(bytes) }
-        case .stream(let length, let pieces):
+        if case .stream(let length, let pieces) = response.body {
             writeHead(&response, length: length)
             if hasBody(response.status), await !send(pieces, length) { return cut() }
+            guard !tcp.isClosed else { return }
+        } else {
+            writeWhole(&response)
         }
-        guard !tcp.isClosed else { return }
         responseEnded()
+    }
+
+    /// A response whose body, if any, is in memory.
+    private func writeWhole(_ response: inout HTTPResponse) {
+        guard case .bytes(let bytes) = response.body else { return writeHead(&response, length: 0) }
+        writeHead(&response, length: bytes.count)
+        if hasBody(response.status) { write(bytes) }
     }
 
     // MARK: Heads
@@ -167,7 +183,7 @@ extension HTTPServerConnection {
         }
         guard !isProcessing else { return }
         processInput()
-        if request == nil { flush() }
+        if job == nil { flush() }
         updateReading()
     }
 

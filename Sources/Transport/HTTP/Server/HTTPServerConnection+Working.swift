@@ -6,8 +6,23 @@ extension HTTPServerConnection {
     /// A task that has waited for so long is not kept: an idle connection needs its memory no more.
     private static let keptMilliseconds: UInt64 = 2_000
 
-    /// Has the request that was just read handled: at once, up to the handler's first suspension.
-    func handOver() {
+    /// Does what was decided about the request that was just read.
+    func take(_ disposition: HTTPDisposition) {
+        switch disposition {
+        case .answered(let response): answer(response)
+        case .waiting(let work): handOver(.wait(work))
+        case .promised(let promise):
+            self.promise = promise
+            promise.deliver { [self] response in
+                self.promise = nil
+                answer(response)
+            }
+        }
+    }
+
+    /// Has the task do something for the request: at once, up to its first suspension.
+    func handOver(_ job: Job) {
+        self.job = job
         switch worker {
         case .idle(let waiting):
             worker = .busy
@@ -39,18 +54,18 @@ extension HTTPServerConnection {
 
     private nonisolated func work() async {
         while true {
-            while let next = takeRequest() { await respond(to: next) }
+            while let next = takeJob() { await perform(next) }
             guard !tcp.isClosed else { break }
             // Safety: whoever takes it out of `worker` resumes it once.
             await withUnsafeContinuation { worker = .idle($0) }
-            if request == nil { break }
+            if job == nil { break }
         }
         worker = .none
         task = nil
     }
 
-    private func takeRequest() -> HTTPRequest? {
-        defer { request = nil }
-        return request
+    private func takeJob() -> Job? {
+        defer { job = nil }
+        return job
     }
 }

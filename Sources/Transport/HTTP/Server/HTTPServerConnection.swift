@@ -49,8 +49,17 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     /// Whether the peer said that it will send no more.
     var hasEnded = false
 
+    /// What a task is to do for the request.
+    enum Job {
+        case handle(HTTPRequest, HTTPHandler)
+        case wait(HTTPWork)
+        /// To write a response whose body is still being made.
+        case send(HTTPResponse)
+    }
+
     // The request that is handled:
-    var request: HTTPRequest?
+    var job: Job?
+    var promise: HTTPPromise?
     var method = HTTPMethod.get
     var minorVersion = 1
     var keepsAlive = true
@@ -130,7 +139,7 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
             // Nobody may be waiting any more. A response that comes all the same is still sent: the peer may have
             // closed its half only.
             incoming?.channel?.fail(HTTPBodyCut.disconnected)
-            task?.cancel()
+            cancelWork()
         case .reading, .discarding, .lingering: tcp.closeWhenDrained()
         case .closed: break
         }
@@ -149,10 +158,16 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
         output = []
         incoming?.channel?.fail(HTTPBodyCut.disconnected)
         incoming = nil
-        task?.cancel()
+        cancelWork()
         resumeWriter()
         releaseWorker()
         shard.closed(self)
+    }
+
+    /// Tells those who work for the request that nobody waits for its answer.
+    private func cancelWork() {
+        task?.cancel()
+        promise?.cancel()
     }
 
     func resumeWriter() {

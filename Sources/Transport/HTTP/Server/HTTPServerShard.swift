@@ -9,9 +9,15 @@ final class HTTPServerShard: @unchecked Sendable {
     let loop: EventLoop
     let configuration: HTTPServer.Configuration
     let limits: HTTPLimits
-    let handler: HTTPHandler
+    let responder: Responder
     let gate: HTTPConnectionGate
     private(set) var isDraining = false
+
+    /// What answers requests.
+    enum Responder: Sendable {
+        case handler(HTTPHandler)
+        case dispatcher(HTTPDispatcher)
+    }
 
     private var listener: TCPListener?
     private var connections: [HTTPServerConnection] = []
@@ -33,12 +39,12 @@ final class HTTPServerShard: @unchecked Sendable {
 
     init(
         loop: EventLoop, configuration: HTTPServer.Configuration, gate: HTTPConnectionGate,
-        handler: @escaping HTTPHandler
+        responder: Responder
     ) {
         self.loop = loop
         self.configuration = configuration
         self.gate = gate
-        self.handler = handler
+        self.responder = responder
         var limits = HTTPLimits()
         limits.maxHeadBytes = configuration.maxHeadBytes
         limits.maxTargetBytes = configuration.maxTargetBytes
