@@ -107,7 +107,7 @@ let package = Package(
         module("Drivers", "AMQP", ["CLibRabbitMQ", "CThread", "EventLoop", "Telemetry"]),
         module("Drivers", "Mail", ["CLibCurl", "EventLoop", "Telemetry"]),
 
-        module("Platform", "Values", isInlined: true),
+        module("Platform", "Values"),
         module("Platform", "Configuration"),
         module("Platform", "Resilience", ["Telemetry", "Values"]),
         module("Platform", "Security", ["COpenSSL", "CCrypt", "EventLoop", "Values"]),
