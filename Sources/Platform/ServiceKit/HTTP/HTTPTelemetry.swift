@@ -62,6 +62,7 @@ package enum HTTPTelemetry {
 /// The instruments of one service, bound.
 final class HTTPInstruments: Sendable {
     let service: String
+    let tracer: Tracer
     let requests: CounterFamily
     let durations: HistogramFamily
     let serverDurations: HistogramFamily
@@ -71,6 +72,7 @@ final class HTTPInstruments: Sendable {
 
     init(_ telemetry: Telemetry) {
         service = telemetry.serviceName
+        tracer = telemetry.tracer
         requests = telemetry.metrics.counter(HTTPTelemetry.requests)
         durations = telemetry.metrics.histogram(HTTPTelemetry.duration)
         serverDurations = telemetry.metrics.histogram(HTTPTelemetry.serverDuration)
@@ -123,10 +125,17 @@ final class RouteTelemetry: @unchecked Sendable {
         let serverDuration: HistogramSeries
         /// What the access-log line says.
         let message: String
+        /// What all spans of it say.
+        let attributes: PreparedAttributes
 
         init(route: String, method: MethodLabel, status: Int, instruments: HTTPInstruments) {
             let code = "\(status)"
             message = "\(method.name) \(route) \(code)"
+            attributes = PreparedAttributes(
+                [
+                    Attribute(.httpRequestMethod, .string(method.name)), Attribute(.httpRoute, .string(route)),
+                    Attribute(.urlScheme, .string("http")), Attribute(.httpResponseStatusCode, .int(status)),
+                ], for: instruments.tracer)
             requests = instruments.requests.series(instruments.service, method.name, route, code)
             duration = instruments.durations.series(instruments.service, method.name, route, code)
             serverDuration = instruments.serverDurations.series(method.name, route, code, "http")

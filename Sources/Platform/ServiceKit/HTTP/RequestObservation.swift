@@ -40,9 +40,9 @@ final class RequestObservation: @unchecked Sendable {
     func finish(_ instruments: HTTPInstruments, _ logger: Logger) {
         instruments.inFlight.add(-1)
         let path = Self.path(target)
-        let nanoseconds = endSpan(path)
-        let seconds = Double(nanoseconds) / 1e9
         let outcome = route.outcome(status)
+        let nanoseconds = endSpan(path, outcome)
+        let seconds = Double(nanoseconds) / 1e9
         outcome.requests.increment()
         outcome.duration.record(seconds, exemplar: span.context)
         outcome.serverDuration.record(seconds)
@@ -61,17 +61,14 @@ final class RequestObservation: @unchecked Sendable {
     }
 
     /// - Returns: the duration, which is the span's own when there is one.
-    private func endSpan(_ path: String) -> UInt64 {
+    private func endSpan(_ path: String, _ outcome: RouteTelemetry.Outcome) -> UInt64 {
         guard span.isRecording else {
             span.end()
             return TelemetryClock.system.monotonicNanoseconds() - startNanoseconds
         }
-        span.set(.httpRequestMethod, route.method.name)
-        span.set(.httpRoute, route.route)
+        span.set(outcome.attributes)
         span.set(.urlPath, path)
-        span.set(.urlScheme, "http")
         span.set(.clientAddress, clientAddress)
-        span.set(.httpResponseStatusCode, status)
         if let userID { span.set(.userID, userID) }
         if status >= 500 {
             span.recordError(type: errorType ?? "\(status)")

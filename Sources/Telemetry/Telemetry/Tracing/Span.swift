@@ -89,6 +89,9 @@ package final class Span: @unchecked Sendable {
     /// Sets an attribute; a key that is there already gets the new value.
     package func set(_ key: AttributeKey, _ value: Int) { open?.pointee.set(key, integer: value, tracer.limits) }
 
+    /// Sets attributes; keys that are there already get the new values.
+    package func set(_ prepared: PreparedAttributes) { open?.pointee.set(prepared, tracer.limits) }
+
     /// Gives the span another name, as soon as a better one is known (the route of a request).
     package func updateName(_ name: String) { open?.pointee.name = tracer.limits.limited(name) }
 

@@ -8,7 +8,7 @@ struct SpanRecord: ~Copyable {
     /// Fields 9 (attributes), 11 (events) and 13 (links) of an OTLP `Span`, in the order in which they came.
     var body = ByteBuffer(capacity: SpanRecord.usualBytes)
     /// Two bits for each attribute (a Bloom filter): a key one of whose bits is clear has not been set yet.
-    private var seenKeys: UInt64 = 0
+    private(set) var seenKeys: UInt64 = 0
     var attributeCount = 0
     var eventCount = 0
     var linkCount = 0
@@ -78,6 +78,18 @@ struct SpanRecord: ~Copyable {
         }
         guard admits(key, limits) else { return }
         body.appendAttribute(9, key, limits.limited(value))
+    }
+
+    mutating func set(_ prepared: PreparedAttributes, _ limits: SpanLimits) {
+        let count = attributeCount &+ prepared.attributes.count
+        // One of the same key may be there already, or there may be too many: one by one.
+        guard seenKeys & prepared.seenKeys == 0, count <= limits.attributes else {
+            for attribute in prepared.attributes { set(attribute.key, attribute.value, limits) }
+            return
+        }
+        body.append(prepared.bytes)
+        seenKeys |= prepared.seenKeys
+        attributeCount = count
     }
 
     /// Takes an attribute away.

@@ -32,19 +32,33 @@ final class HTTPClientSeries {
 
     private let family: HistogramFamily
     private let endpoint: HTTPEndpoint
+    private let tracer: Tracer
     private var known: [Outcome: HistogramSeries] = [:]
     /// Most requests end as the one before.
     private var last: (outcome: Outcome, series: HistogramSeries)?
-    private var names: [(method: HTTPMethod, template: String, name: String)] = []
+    private var routes: [(method: HTTPMethod, template: String?, route: Route)] = []
 
     /// Methods and statuses come from our own code and from peers: the latter must not fill memory.
     private static let maxKnown = 256
-    /// Names of spans that are kept; a peer has about so many routes.
-    private static let maxNames = 32
+    /// Routes that are kept; a peer has about so many.
+    private static let maxRoutes = 32
+
+    /// What all spans of a method and a template are told.
+    final class Route {
+        /// `GET /products/{id}`, or the method alone.
+        let name: String
+        let attributes: PreparedAttributes
+
+        init(name: String, attributes: PreparedAttributes) {
+            self.name = name
+            self.attributes = attributes
+        }
+    }
 
     init(_ telemetry: Telemetry, _ endpoint: HTTPEndpoint) {
         family = telemetry.metrics.histogram(HTTPClientTelemetry.requestDuration)
         self.endpoint = endpoint
+        tracer = telemetry.tracer
     }
 
     func series(_ method: HTTPMethod, status: Int, errorType: String) -> HistogramSeries {
@@ -65,14 +79,20 @@ final class HTTPClientSeries {
         return series
     }
 
-    /// `GET /products/{id}`, or the method alone: what a span of this peer is called.
-    func spanName(_ method: HTTPMethod, template: String?) -> String {
-        guard let template else { return method.spanName }
-        for known in names where known.method == method && known.template == template { return known.name }
-        let name = "\(method.spanName) \(template)"
-        if names.count >= Self.maxNames { names.removeAll() }
-        names.append((method, template, name))
-        return name
+    func route(_ method: HTTPMethod, template: String?) -> Route {
+        for known in routes where known.method == method && known.template == template { return known.route }
+        var attributes = [
+            Attribute(.httpRequestMethod, .string(method.knownName)), Attribute(.serverAddress, .string(endpoint.host)),
+            Attribute(.serverPort, .int(endpoint.port)),
+        ]
+        if let template { attributes.append(Attribute(.urlTemplate, .string(template))) }
+        if case .other(let name) = method { attributes.append(Attribute(.requestMethodOriginal, .string(name))) }
+        let route = Route(
+            name: template.map { "\(method.spanName) \($0)" } ?? method.spanName,
+            attributes: PreparedAttributes(attributes, for: tracer))
+        if routes.count >= Self.maxRoutes { routes.removeAll() }
+        routes.append((method, template, route))
+        return route
     }
 }
 
@@ -98,16 +118,12 @@ final class HTTPClientObservation {
     ) {
         self.series = series
         method = request.method
-        span = telemetry.tracer.startSpan(
-            series.spanName(request.method, template: urlTemplate), kind: .client, parent: parent)
+        let route = series.route(request.method, template: urlTemplate)
+        span = telemetry.tracer.startSpan(route.name, kind: .client, parent: parent)
         startNanoseconds = TelemetryClock.system.monotonicNanoseconds()
         guard span.isRecording else { return }
-        span.set(.httpRequestMethod, request.method.knownName)
-        if case .other(let name) = request.method { span.set(.requestMethodOriginal, name) }
-        span.set(.serverAddress, endpoint.host)
-        span.set(.serverPort, endpoint.port)
+        span.set(route.attributes)
         span.set(.urlFull, URLRedaction.url(endpoint, request.target))
-        if let urlTemplate { span.set(.urlTemplate, urlTemplate) }
         if resendCount > 0 { span.set(.resendCount, resendCount) }
     }
 
