@@ -90,10 +90,8 @@ package final class FaultSwitches: Sendable {
     }
 
     /// A handler that meets faults first.
-    private func guarding(_ handler: @escaping RouteGroup.Handler, template: String, isQuiet: Bool)
-        -> RouteGroup.Handler
-    {
-        { [self] request in
+    private func guarding(_ handler: RouteHandler, template: String, isQuiet: Bool) -> RouteHandler {
+        .waiting { [self] request in
             if isQuiet {
                 if let setting = self[.slowScrapes] { try await pause(milliseconds: setting.amount) }
             } else {
@@ -102,7 +100,7 @@ package final class FaultSwitches: Sendable {
                 }
                 if hits(.errors, template) { throw InjectedFault(fault: .errors) }
             }
-            return try await handler(request)
+            return try await handler.response(to: request)
         }
     }
 

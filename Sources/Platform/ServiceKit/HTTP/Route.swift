@@ -57,6 +57,20 @@ enum RouteHandler: Sendable {
     case waiting(RouteGroup.Handler)
     /// Decides what becomes of each request.
     case deciding(@Sendable (Request) throws -> HTTPDisposition)
+
+    /// What it answers, for a task on the loop of the request that waits for it.
+    func response(to request: Request) async throws -> HTTPResponse {
+        switch self {
+        case .immediate(let handler): return try handler(request)
+        case .waiting(let handler): return try await handler(request)
+        case .deciding(let handler):
+            switch try handler(request) {
+            case .answered(let response): return response
+            case .waiting(let work): return try await work()
+            case .promised(let promise): return try await promise.value()
+            }
+        }
+    }
 }
 
 /// One operation of a service: a method on a path template, who may call it, and what answers.

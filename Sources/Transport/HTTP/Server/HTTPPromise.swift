@@ -16,7 +16,7 @@ package final class HTTPPromise: @unchecked Sendable {
 
     private var state = State.open
     private var shape: ((HTTPPromise, Outcome) -> HTTPResponse)?
-    private var receiver: ((HTTPResponse) -> Void)?
+    private var receiver: ((Outcome) -> Void)?
     /// Whether nobody waits for the answer any more.
     package private(set) var isCancelled = false
     /// Called once when that happens, unless the answer is there.
@@ -61,6 +61,30 @@ package final class HTTPPromise: @unchecked Sendable {
 
     /// Hands the answer to `receiver`: now, or when it is there.
     func deliver(to receiver: @escaping (HTTPResponse) -> Void) {
+        wait { [self] outcome in
+            let shape = self.shape
+            self.shape = nil
+            if let shape { return receiver(shape(self, outcome)) }
+            switch outcome {
+            case .success(let response): receiver(response)
+            case .failure(let error): receiver(HTTPResponse(transportError: error) ?? .unexpectedError)
+            }
+        }
+    }
+
+    /// The answer, for a task on the loop that waits for it instead of the connection.
+    package func value() async throws -> HTTPResponse {
+        guard let loop = EventLoop.current else { preconditionFailure("promises are kept on an event loop") }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                wait { continuation.resume(with: $0) }
+            }
+        } onCancel: {
+            loop.perform { [self] in cancel() }
+        }
+    }
+
+    private func wait(_ receiver: @escaping (Outcome) -> Void) {
         switch state {
         case .open: self.receiver = receiver
         case .resolved(let outcome): deliver(outcome, receiver)
@@ -77,15 +101,9 @@ package final class HTTPPromise: @unchecked Sendable {
         action?()
     }
 
-    private func deliver(_ outcome: Outcome, _ receiver: (HTTPResponse) -> Void) {
+    private func deliver(_ outcome: Outcome, _ receiver: (Outcome) -> Void) {
         state = .done
-        let shape = self.shape
-        self.shape = nil
         self.receiver = nil
-        if let shape { return receiver(shape(self, outcome)) }
-        switch outcome {
-        case .success(let response): receiver(response)
-        case .failure(let error): receiver(HTTPResponse(transportError: error) ?? .unexpectedError)
-        }
+        receiver(outcome)
     }
 }
