@@ -183,6 +183,12 @@ let package = Package(
                 "TelemetryTesting", "Values",
             ]),
         module("Operations", "Shopping", ["EventLoop", "HTTPCodec", "HTTP"]),
+        module(
+            "Operations", "Drills",
+            [
+                "Telemetry", "EventLoop", "HTTPCodec", "HTTP", "Security", "Values", "ServiceKit", "LocalStack",
+                "Observability",
+            ]),
         module("Operations", "Demo", ["Shopping", "Values"] + allContracts),
         module("Operations", "Load", ["Shopping", "EventLoop", "Telemetry", "Values"] + allContracts),
 
@@ -190,7 +196,7 @@ let package = Package(
             name: "vitrine",
             dependencies: [
                 "Telemetry", "EventLoop", "HTTP", "Redis", "Values", "Configuration", "Tasks", "ServiceKit",
-                "LocalStack", "Demo", "Load", "Wiring", "Observability", "Scaffold",
+                "LocalStack", "Demo", "Drills", "Load", "Wiring", "Observability", "Scaffold",
                 "Security",
             ],
             path: "Sources/vitrine", swiftSettings: settings),
@@ -263,7 +269,7 @@ let package = Package(
             "IntegrationTests",
             [
                 "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis", "Values", "LocalStack", "Telemetry",
-                "TelemetryTesting", "ServiceKit", "Wiring", "Observability",
+                "TelemetryTesting", "ServiceKit", "Wiring", "Observability", "Drills",
             ]),
         tests("LocalStackTests", ["LocalStack"]),
         tests("LoadTests", ["Load"]),

@@ -14,7 +14,9 @@ struct Command: Sendable {
     /// The exit status.
     let run: @Sendable (Arguments) async throws -> Int32
 
-    static let all: [Command] = [.up, .run, .worker, .tasks, .demo, .load, .migrate, .services, .new, .token, .render]
+    static let all: [Command] = [
+        .up, .run, .worker, .tasks, .demo, .load, .migrate, .services, .new, .token, .render, .drill,
+    ]
 
     var help: String {
         var text = "usage: vitrine \(name)\(synopsis.isEmpty ? "" : " " + synopsis)\n\n\(summary)\n"

@@ -152,7 +152,9 @@ struct LocalPlatform {
     }
 
     private mutating func startProcesses() async throws {
-        guard let program = try? Self.ownPath() else { throw LocalStackError("this program's own path is unknown") }
+        guard let program = try? ProcessSettings.ownPath() else {
+            throw LocalStackError("this program's own path is unknown")
+        }
         for service in ServiceTable.all {
             let log = folder.path + "/logs/\(service.name).log"
             let child = try ChildProcess(
@@ -177,13 +179,6 @@ struct LocalPlatform {
             }
             throw LocalStackError("the services were not ready after 60 s: see \(folder.path)/logs")
         }
-    }
-
-    private static func ownPath() throws -> String {
-        var bytes = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &bytes, bytes.count - 1)
-        guard count > 0 else { throw LocalStackError("/proc is not mounted") }
-        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private mutating func startMonitoring() async throws {

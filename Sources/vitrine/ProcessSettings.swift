@@ -1,5 +1,6 @@
 import Configuration
 import Glibc
+import LocalStack
 
 /// The settings of this process as one dictionary: `.env`, then the environment, then the command line.
 enum ProcessSettings {
@@ -25,5 +26,13 @@ enum ProcessSettings {
             values[String(part[..<equals])] = String(part[part.index(after: equals)...])
         }
         return values
+    }
+
+    /// Where this program lies.
+    static func ownPath() throws -> String {
+        var bytes = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &bytes, bytes.count - 1)
+        guard count > 0 else { throw LocalStackError("/proc is not mounted") }
+        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

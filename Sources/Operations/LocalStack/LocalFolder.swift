@@ -53,6 +53,12 @@ package final class LocalFolder: Sendable {
         return "\(path)/\(name)"
     }
 
+    /// The text of a file, wherever it is.
+    package static func text(of path: String) throws -> String { try Files.read(path) }
+
+    /// Replaces a file, wherever it is, in one step.
+    package static func replace(_ path: String, with text: String) throws { try Files.write(path, text) }
+
     /// Writes what runs where, for other commands to find (`endpoints.env`).
     package func publish(_ endpoints: [String: String]) throws {
         try Files.write(path + "/endpoints.env", Self.text(endpoints), mode: 0o600)

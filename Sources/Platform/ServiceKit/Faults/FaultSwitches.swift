@@ -125,20 +125,29 @@ package final class FaultSwitches: Sendable {
     /// Takes every connection of every loop's pool until it is switched off.
     private func holdConnections() {
         guard let database else { return }
-        for loop in group.loops {
-            for _ in 0..<connections {
-                _ = loop.spawn { [self] in
-                    while self[.busyPool] != nil, !Task.isCancelled {
-                        // A time-out in the queue of the pool is what is wanted; whoever gets a connection keeps it.
-                        try? await database.transaction { transaction in
-                            while self[.busyPool] != nil, !Task.isCancelled {
-                                try await transaction.query("SELECT 1", "SELECT 1")
-                                try await Task.sleep(nanoseconds: Self.keepAliveMilliseconds * 1_000_000)
-                            }
-                        }
+        // The request that switches the fault on has a deadline, and its trace an end.
+        TelemetryContext.$current.withValue(.unsampled) {
+            for loop in group.loops {
+                for _ in 0..<connections {
+                    _ = loop.spawn { [self] in
+                        while self[.busyPool] != nil, !Task.isCancelled { await holdConnection(database) }
                     }
                 }
             }
+        }
+    }
+
+    /// Takes one connection; who gets none in time waits a little and stands in line again.
+    private func holdConnection(_ database: PostgreSQLClient) async {
+        do {
+            try await database.transaction { [self] transaction in
+                while self[.busyPool] != nil, !Task.isCancelled {
+                    try await transaction.query("SELECT 1", "SELECT 1")
+                    try await Task.sleep(nanoseconds: Self.keepAliveMilliseconds * 1_000_000)
+                }
+            }
+        } catch {
+            try? await Task.sleep(nanoseconds: Self.pollMilliseconds * 1_000_000)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import PostgreSQL
 internal import ServiceKit
 internal import Values
@@ -14,6 +15,7 @@ struct AlertEvents: Sendable {
         let status: String
         let severity: String
         let job: String
+        let labels: [String: String]
         let starts_at: Timestamp
         let ends_at: Timestamp?
         let received_at: Timestamp
@@ -72,7 +74,7 @@ struct AlertEvents: Sendable {
         try await database.query(
             "SELECT alert_events",
             """
-            SELECT lsn, name, status, severity, job, starts_at, nullif(ends_at, '0001-01-01Z') AS ends_at, created_at,
+            SELECT lsn, name, status, severity, job, labels, starts_at, nullif(ends_at, '0001-01-01Z') AS ends_at, created_at,
                    coalesce((SELECT string_agg(channel || ' ' || state, ', ' ORDER BY channel) FROM deliveries
                              WHERE deliveries.message_id = alert_events.message_id), '') AS deliveries
             FROM alert_events
@@ -80,9 +82,12 @@ struct AlertEvents: Sendable {
             ORDER BY lsn LIMIT \(limit)
             """
         ).rows.map { row in
-            Listed(
+            let labels = Data(try row.get("labels", as: String.self).utf8)
+            return Listed(
                 lsn: try row.get("lsn"), name: try row.get("name"), status: try row.get("status"),
-                severity: try row.get("severity"), job: try row.get("job"), starts_at: try row.get("starts_at"),
+                severity: try row.get("severity"), job: try row.get("job"),
+                labels: try JSONDecoder().decode([String: String].self, from: labels),
+                starts_at: try row.get("starts_at"),
                 ends_at: try row.optional("ends_at"), received_at: try row.get("created_at"),
                 deliveries: try row.get("deliveries"))
         }
