@@ -66,9 +66,13 @@ extension DrillCatalog {
             begin: { $0.stubs.setMood(.refusing) }, end: { $0.stubs.setMood(.well) },
             request: { try await $0.send(.get, "catalog", "/api/products/\($0.product)") }),
         Drill(
-            .messaging, "SpansDropped", ["job": "catalog"], "the collector hangs", traffic: 100,
-            begin: { $0.stubs.setMood(.hanging) }, end: { $0.stubs.setMood(.well) },
-            request: { try await $0.send(.get, "catalog", "/api/products/\($0.product)") }),
+            .messaging, "SpansDropped", ["job": "cart"], "spans come faster than a queue of eight takes them",
+            traffic: 4,
+            request: { tools in
+                await withDiscardingTaskGroup { group in
+                    for _ in 0..<40 { group.addTask { _ = try? await tools.send(.get, "cart", "/cart-api/cart/") } }
+                }
+            }),
         Drill(
             .messaging,
             [.init("LogstashDisconnected", ["job": "catalog"]), .init("LogLinesDropped", ["job": "catalog"])],

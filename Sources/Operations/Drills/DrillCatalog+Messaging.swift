@@ -47,7 +47,7 @@ extension DrillCatalog {
             begin: {
                 _ = try await $0.management(
                     .put, "/permissions/%2F/\(DrillPlatform.brokerUser)",
-                    #"{"configure":".*","write":"^$","read":".*"}"#)
+                    #"{"configure":".*","write":"^(?!orders$).*$","read":".*"}"#)
                 try await $0.cutBroker()
             },
             end: {

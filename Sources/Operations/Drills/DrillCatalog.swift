@@ -19,8 +19,12 @@ package enum DrillCatalog {
         [
             "catalog": [
                 "OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_TRACES_SAMPLER": "always_on",
-                "OTEL_BSP_MAX_QUEUE_SIZE": "256", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "128",
                 "OTEL_BSP_SCHEDULE_DELAY": "500", "LOGSTASH_ADDRESS": logstash,
+            ],
+            "cart": [
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_TRACES_SAMPLER": "always_on",
+                "OTEL_BSP_MAX_QUEUE_SIZE": "8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "8",
+                "OTEL_BSP_SCHEDULE_DELAY": "1000",
             ],
             "purchase": ["VITRINE_MEMORY_LIMIT_MIB": "400", "NOFILE": "300"],
             "gateway": ["GATEWAY_RATE_LIMIT_PER_SECOND": "50"],

@@ -4,15 +4,13 @@ internal import HTTP
 internal import HTTPCodec
 internal import Synchronization
 
-/// What stands behind the telemetry of two services: a collector that can refuse or hang, and a Logstash that can go.
+/// What stands behind the telemetry of two services: a collector that can refuse, and a Logstash that can go.
 final class DrillStubs: Sendable {
-    enum Mood: Sendable { case well, refusing, hanging }
+    enum Mood: Sendable { case well, refusing }
 
     private let server: HTTPServer
     private let logs = Mutex<LogSink?>(nil)
     let logPort: Int
-
-    private static let hangMilliseconds: UInt64 = 60_000
 
     private final class Box: Sendable {
         let mood = Mutex(Mood.well)
@@ -31,9 +29,6 @@ final class DrillStubs: Sendable {
             switch box.mood.withLock({ $0 }) {
             case .well: return HTTPResponse(status: .ok)
             case .refusing: return HTTPResponse(status: .badRequest)
-            case .hanging:
-                try await Task.sleep(nanoseconds: Self.hangMilliseconds * 1_000_000)
-                return HTTPResponse(status: .serviceUnavailable)
             }
         }
         try await server.start()
