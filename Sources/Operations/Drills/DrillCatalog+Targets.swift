@@ -21,9 +21,16 @@ extension DrillCatalog {
             begin: { try await $0.blocking { try $0.setPrometheus(missing: "catalog") } },
             end: { try await $0.blocking { try $0.setPrometheus(missing: "") } }),
         Drill(
-            .targets, "ScrapeSlow", ["job": DrillPlatform.slowlyScraped], "a scrape takes 6 s",
-            begin: { try await $0.turnOn(.slowScrapes, at: DrillPlatform.slowlyScraped, amount: 6_000) },
-            end: { try await $0.turnOff(.slowScrapes, at: DrillPlatform.slowlyScraped) }),
+            .targets, "ScrapeSlow", ["job": "purchase"], "a scrape takes 6 s",
+            begin: {
+                // More often than it can be scraped, it would be down instead.
+                try await $0.blocking { try $0.setPrometheus(slow: "purchase") }
+                try await $0.turnOn(.slowScrapes, at: "purchase", amount: 6_000)
+            },
+            end: {
+                try await $0.turnOff(.slowScrapes, at: "purchase")
+                try await $0.blocking { try $0.setPrometheus(slow: "") }
+            }),
         Drill(
             .targets, "EventLoopBlocked", ["job": "payments"],
             "the process of payments stands still for 0.4 s a second",

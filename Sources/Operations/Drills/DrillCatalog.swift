@@ -3,7 +3,7 @@ internal import ServiceKit
 /// Every drill of the platform: for each alert one fault, as real as it can be made from outside and by switches.
 package enum DrillCatalog {
     package static let all: [Drill] =
-        background + services + users + data + telemetry + messaging + orders + targets + infrastructure
+        background + services + tasks + users + data + telemetry + messaging + orders + targets + infrastructure
 
     /// Drills for some alerts.
     /// - Throws: `DrillError` naming what there is none for.
@@ -90,12 +90,12 @@ package enum DrillCatalog {
             end: { try await $0.turnOff(.failingJobs, at: "orders") }),
         Drill(
             .services, "CheckoutFailing", [:], "orders refuse every new order", traffic: 8,
-            begin: {
-                try await $0.turnOn(.errors, at: "orders", only: "/order-api/orders")
-                try await $0.fillCart()
-            },
+            begin: { try await $0.turnOn(.errors, at: "orders", only: "/order-api/orders") },
             end: { try await $0.turnOff(.errors, at: "orders") },
-            request: { try await $0.send(.post, "cart", "/cart-api/cart/checkout", json: "{}") }),
+            request: {
+                try await $0.fillCart()
+                try await $0.send(.post, "cart", "/cart-api/cart/checkout", json: "{}")
+            }),
         Drill(
             .services, "ConnectionsRefused", ["job": "gateway"], "one address opens 320 connections", traffic: 1,
             end: { $0.sockets.closeAll(to: "gateway") },
@@ -122,6 +122,24 @@ package enum DrillCatalog {
                 let id = DrillTools.newID()
                 try await $0.publish(
                     "order.status_changed", subject: id, body: DrillTools.statusChanged(order: id, user: id))
+            }),
+    ]
+
+    // MARK: Tasks
+
+    private static let tasks = [
+        Drill(
+            .services, "TaskDeadLetters", ["job": "purchase"], "what is no task lies among the tasks", traffic: 0.5,
+            request: {
+                try await $0.blocking {
+                    _ = try $0.redisCommand(["XADD", "tasks:{purchase}:normal", "*", "no", "task"])
+                }
+            }),
+        Drill(
+            .services, "TasksStale", ["job": "purchase"], "a task of twenty minutes ago that no worker is given",
+            begin: { try await $0.blocking { try $0.loseTask(in: "tasks:{purchase}:low") } },
+            end: {
+                try await $0.blocking { _ = try $0.redisCommand(["XTRIM", "tasks:{purchase}:low", "MAXLEN", "0"]) }
             }),
     ]
 

@@ -28,6 +28,8 @@ package final class DrillPlatform: Sendable {
         var alertmanager: AlertmanagerServer?
         /// What Prometheus does not scrape, and rules that it has beside the usual ones.
         var missingJobs: Set<String> = []
+        /// Scraped less often, so that a scrape may take long.
+        var slowJob = ""
         var extraRules = false
     }
 
@@ -35,8 +37,6 @@ package final class DrillPlatform: Sendable {
     static let monitorPassword = "watches-redis-in-drills"
     /// The broker's user of the service whose connection is cut.
     static let brokerUser = "drilled"
-    /// Scraped less often, so that a scrape may take long.
-    static let slowlyScraped = "purchase"
     private static let slowScrapeSeconds = 8
     private static let folders = [
         "postgres", "postgres-notifications", "redis", "rabbitmq", "prometheus", "alertmanager", "mailbox",
@@ -224,17 +224,18 @@ package final class DrillPlatform: Sendable {
     func restartPrometheus() throws { try startPrometheus(port: state.withLock { $0.prometheus?.port ?? 0 }) }
 
     /// Changes what Prometheus knows.
-    func setPrometheus(missing: String? = nil, broken: Bool? = nil) throws {
+    func setPrometheus(missing: String? = nil, slow: String? = nil, broken: Bool? = nil) throws {
         state.withLock {
             if let missing { $0.missingJobs = missing.isEmpty ? [] : [missing] }
+            if let slow { $0.slowJob = slow }
             if let broken { $0.extraRules = broken }
         }
         try reloadPrometheus()
     }
 
     private func reloadPrometheus() throws {
-        let (ports, missing, hasExtraRules, prometheus, alertmanager, rabbit) = state.withLock {
-            ($0.ports, $0.missingJobs, $0.extraRules, $0.prometheus, $0.alertmanager, $0.rabbit)
+        let (ports, missing, slow, hasExtraRules, prometheus, alertmanager, rabbit) = state.withLock {
+            ($0.ports, $0.missingJobs, $0.slowJob, $0.extraRules, $0.prometheus, $0.alertmanager, $0.rabbit)
         }
         guard let prometheus, let alertmanager else { return }
         var text = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nscrape_configs:\n"
@@ -243,7 +244,7 @@ package final class DrillPlatform: Sendable {
         if let port = rabbit?.metricsPort { targets.append(("rabbitmq", port)) }
         for (job, port) in targets where !missing.contains(job) {
             text += "  - job_name: \(job)\n"
-            if job == Self.slowlyScraped {
+            if job == slow {
                 text +=
                     "    scrape_interval: \(Self.slowScrapeSeconds)s\n    scrape_timeout: \(Self.slowScrapeSeconds)s\n"
             }

@@ -126,6 +126,16 @@ extension DrillTools {
 extension DrillPlatform {
     private var mailbox: String { folder.path + "/mailbox" }
 
+    /// A task that was queued long ago, behind the back of the group of workers.
+    func loseTask(in stream: String) throws {
+        let now = Timestamp.now().microseconds / 1_000
+        _ = try redisCommand(["XGROUP", "SETID", stream, "workers", "\(now)-0"])
+        _ = try redisCommand([
+            "XADD", stream, "\(now - 1_200_000)-0", "id", Identifier.make(), "task", "lost", "attempt", "1", "input",
+            "{}",
+        ])
+    }
+
     /// Puts a file in the place of the mailbox's folder: even root cannot write into it.
     func blockMailbox() throws {
         guard rename(mailbox, mailbox + ".away") == 0 else { throw DrillError("the mailbox cannot be moved") }
