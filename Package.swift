@@ -151,6 +151,7 @@ let package = Package(
             "Users",
             contracts: [
                 "UsersContracts", "CartContracts", "OrdersContracts", "PaymentsContracts", "ProcessorContracts",
+                "Models", "Tasks",
             ],
             hasMigrations: true),
         service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),
@@ -159,7 +160,7 @@ let package = Package(
         service("Warehouse", contracts: allContracts + ["Models"], hasMigrations: true),
         service("Payments", contracts: allContracts, hasMigrations: true),
         service("Processor", contracts: allContracts, hasMigrations: true),
-        service("Purchase", contracts: ["Models", "PurchaseContracts"], hasMigrations: true),
+        service("Purchase", contracts: ["Models", "PurchaseContracts", "UsersContracts"], hasMigrations: true),
         module(
             "Services", "Notifications",
             [
@@ -254,7 +255,8 @@ let package = Package(
         tests(
             "ModelsTests",
             [
-                "Models", "Purchase", "PurchaseContracts", "Warehouse", "WarehouseContracts", "CatalogContracts",
+                "Models", "Purchase", "PurchaseContracts", "Warehouse", "WarehouseContracts", "CatalogContracts", "Users",
+                "UsersContracts",
                 "OrdersContracts", "ProcessorContracts", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop",
                 "HTTP", "HTTPCodec", "PostgreSQL",
                 "Values", "Security", "LocalStack", "ServiceTesting",

@@ -7,6 +7,8 @@ import Testing
 import Values
 import Warehouse
 
+@testable import Users
+
 @testable import Models
 
 /// The contract of P6 as a property: for each model, made from its schema, every operator, every bad value, every
@@ -59,6 +61,16 @@ import Warehouse
         }
     }
 
+    @Test func theModelsOfUsers() async throws {
+        let seed: UInt64 = 5
+        try await Deployment.run([UsersService.definition]) { shop in
+            let admin = Person(roles: ["admin"], company: nil)
+            try await ModelContract<Company>(shop, "/api/v1/companies", seed: seed, as: admin).check()
+            try await ModelContract<Group>(shop, "/api/v1/groups", seed: seed, as: admin).check()
+            try await ModelContract<Permission>(shop, "/api/v1/permissions", seed: seed, as: admin).check()
+        }
+    }
+
     private func row(_ reply: Reply) throws -> String {
         try #require(
             try JSONNode(whole: reply.bytes).members().first { $0.name == "id" }?.value.string, "\(reply.text)")
@@ -72,7 +84,20 @@ private enum Cell: Hashable {
 
 /// Holds one model's routes to what its schema says.
 private struct ModelContract<M: Model> {
-    let shop: Deployment
+    /// Somebody who may do everything.
+    private struct Client {
+        let deployment: Deployment
+        let person: Person
+
+        func send(
+            _ method: HTTPMethod, _ target: String, headers: [String: String] = [:], json: String? = nil
+        ) async throws -> Reply {
+            try await deployment.send(method, target, as: person, headers: headers, json: json)
+        }
+        func get(_ target: String) async throws -> Reply { try await send(.get, target) }
+    }
+
+    private let shop: Client
     let path: String
     var random: SplitMix
     /// Values of fields that refer to other rows.
@@ -83,9 +108,9 @@ private struct ModelContract<M: Model> {
 
     init(
         _ shop: Deployment, _ path: String, seed: UInt64, references: [String: String] = [:],
-        bounds: [String: ClosedRange<Int>] = [:]
+        bounds: [String: ClosedRange<Int>] = [:], as person: Person = .manager
     ) {
-        self.shop = shop
+        self.shop = Client(deployment: shop, person: person)
         self.path = path
         self.references = references
         self.bounds = bounds

@@ -4,6 +4,7 @@ import Purchase
 import ServiceKit
 import ServiceTesting
 import Testing
+import Users
 
 @testable import Models
 
@@ -69,7 +70,7 @@ import Testing
     }
 
     @Test func anOrderGoesItsWayAndOnlyADraftChanges() async throws {
-        try await Deployment.run([PurchaseService.definition]) { shop in
+        try await Deployment.run([PurchaseService.definition, UsersService.definition]) { shop in
             let (order, supplier) = try await order(shop)
             let path = "/api/v1/purchase-orders/\(order)"
             #expect(try await shop.send(.post, path + "/order").status == 422)

@@ -9,6 +9,7 @@ import ServiceKit
 import ServiceTesting
 import TelemetryTesting
 import Testing
+import Users
 import Values
 
 @testable import Models
@@ -186,7 +187,7 @@ extension Reply {
     }
 
     @Test func whatIsDoneStaysAndOnlyADraftChanges() async throws {
-        try await Deployment.run([WarehouseService.definition]) { shop in
+        try await Deployment.run([WarehouseService.definition, UsersService.definition]) { shop in
             let product = try await shop.product(10)
             let main = try await main(shop)
             let operation = try await draft(shop, "pick", [(product, main, nil, 2)])

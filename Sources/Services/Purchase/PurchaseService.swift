@@ -2,6 +2,7 @@ internal import HTTPCodec
 internal import Models
 internal import PostgreSQL
 package import ServiceKit
+internal import UsersContracts
 internal import Values
 
 /// Suppliers, what is ordered from them and what has come of it: four models, and the rules that bind them.
@@ -15,9 +16,10 @@ package enum PurchaseService {
             Migration(3, "create_purchase_order_lines", PackageResources._003_create_purchase_order_lines_sql),
             Migration(4, "create_purchase_receipts", PackageResources._004_create_purchase_receipts_sql),
         ],
+        consumes: [.to(PermissionsChanged.self)],
         tasks: [PurchaseOrder.recount.declaration]
     ) { app in
-        let staff = Access.roles(["admin", "manager", "superuser"])
+        let staff = PermissionDirectory.ofUsers(app).access("purchase.write", or: ["admin", "manager", "superuser"])
         let models = Models(app)
         models.resource(Supplier.self, at: "/api/v1/suppliers", .reading(.user, writing: staff))
 

@@ -6,6 +6,7 @@ internal import PaymentsContracts
 internal import ProcessorContracts
 internal import Security
 package import ServiceKit
+internal import Tasks
 internal import Telemetry
 internal import UsersContracts
 
@@ -19,8 +20,10 @@ package enum UsersService {
             Migration(
                 2, "add_activity_and_spendings", PackageResources._002_add_activity_and_spendings_sql),
             Migration(3, "index_spendings", PackageResources._003_index_spendings_sql),
+            Migration(4, "create_directory", PackageResources._004_create_directory_sql),
         ],
         consumes: [.to(OrderProcessed.self), .to(PaymentRefunded.self)],
+        tasks: [Company.activate.declaration],
         telemetry: UsersTelemetry.declarations
     ) { app in
         let configuration = UsersConfiguration(app.configuration)
@@ -46,7 +49,12 @@ package enum UsersService {
                 let address = user.email ?? (Credentials.isEmail(user.username) ? user.username : nil)
                 return try .json(UserContact(userID: user.id, name: user.fullName, email: address))
             }
+            routes.get("/{id}/permissions", .service) { request in
+                try .json(UserPermissions(permissions: try await users.permissions(of: try request.uuid("id"))))
+            }
         }
+
+        Directory(app: app, accounts: accounts).offer()
 
         app.on(OrderProcessed.self) { event, context in
             guard event.status == .completed, let userID = event.userID, let total = event.total else { return }

@@ -22,10 +22,11 @@ package struct UsersTelemetry: Sendable {
         "user.admin_not_made", level: .warn,
         help: "The first administrator was not made: somebody else has the name. Nobody was given more rights.")
     static let roleAssigned = LogEvent("user.role_assigned", help: "An administrator gave a user a role.")
+    static let passwordSet = LogEvent("user.password_set", help: "An administrator set a user's password.")
 
     static let declarations = TelemetryDeclarations(
         metrics: [attempts.declaration, issued.declaration, registered.declaration, active.declaration],
-        events: [login, refresh, reuse, logout, registration, adminNotMade, roleAssigned],
+        events: [login, refresh, reuse, logout, registration, adminNotMade, roleAssigned, passwordSet],
         fields: [AttributeKey("event.outcome"), AttributeKey("user.id"), AttributeKey("labels.actor_id")])
 
     let active: GaugeSeries

@@ -4,6 +4,7 @@ internal import OrdersContracts
 internal import ProcessorContracts
 internal import PurchaseContracts
 package import ServiceKit
+internal import UsersContracts
 
 /// Keeps the stock: where goods lie, what work moves them, and what orders set aside, let go and take.
 package enum WarehouseService {
@@ -19,13 +20,14 @@ package enum WarehouseService {
         consumes: [
             .to(ProductCreated.self), .to(ProductUpdated.self), .to(ProductDeleted.self), .to(OrderCreated.self),
             .to(OrderProcessed.self), .to(OrderCancelled.self), .to(GoodsReceived.self),
+            .to(PermissionsChanged.self),
         ],
         telemetry: WarehouseTelemetry.declarations
     ) { app in
         let telemetry = WarehouseTelemetry(app.telemetry)
         let stock = StockRepository()
         let journal = StockJournal(stock: stock, telemetry: telemetry)
-        offer(Models(app), journal)
+        offer(Models(app), PermissionDirectory.ofUsers(app), journal)
         app.routes("/internal/stock", StockRoutes(database: app.database, stock: stock).declare)
         consume(app, stock, journal, telemetry)
         app.invariant(
@@ -33,16 +35,18 @@ package enum WarehouseService {
             StockInvariants(database: app.database).levels)
     }
 
-    private static func offer(_ models: Models, _ journal: StockJournal) {
-        let staff = Access.roles(["admin", "manager", "superuser"])
-        models.resource(Location.self, at: "/api/v1/locations", .reading(staff, writing: staff))
-        models.resource(StockLevel.self, at: "/api/v1/stock-levels", .reading(staff, writing: nil))
-        models.resource(LocationLevel.self, at: "/api/v1/location-levels", .reading(staff, writing: nil))
-        models.resource(StockMovement.self, at: "/api/v1/stock-movements", .reading(staff, writing: nil))
-        models.resource(OrderReservation.self, at: "/api/v1/reservations", .reading(staff, writing: nil))
+    private static func offer(_ models: Models, _ permissions: PermissionDirectory, _ journal: StockJournal) {
+        let roles = ["admin", "manager", "superuser"]
+        let staff = permissions.access("warehouse.write", or: roles)
+        let readers = permissions.access("warehouse.read", or: roles)
+        models.resource(Location.self, at: "/api/v1/locations", .reading(readers, writing: staff))
+        models.resource(StockLevel.self, at: "/api/v1/stock-levels", .reading(readers, writing: nil))
+        models.resource(LocationLevel.self, at: "/api/v1/location-levels", .reading(readers, writing: nil))
+        models.resource(StockMovement.self, at: "/api/v1/stock-movements", .reading(readers, writing: nil))
+        models.resource(OrderReservation.self, at: "/api/v1/reservations", .reading(readers, writing: nil))
 
         let operations = models.resource(
-            Operation.self, at: "/api/v1/operations", .reading(staff, writing: staff)
+            Operation.self, at: "/api/v1/operations", .reading(readers, writing: staff)
         ) { operations in
             operations.hooks.beforeUpdate = { old, new, _ in
                 if old.state == new.state { try old.requireDraft() }
@@ -63,7 +67,7 @@ package enum WarehouseService {
             }
         }
         models.resource(
-            OperationLine.self, at: "/api/v1/operation-lines", .reading(staff, writing: staff)
+            OperationLine.self, at: "/api/v1/operation-lines", .reading(readers, writing: staff)
         ) { lines in
             lines.hooks.afterCreate = requireDraft
             lines.hooks.afterUpdate = { _, line, context in try await requireDraft(line, context) }

@@ -127,6 +127,8 @@ struct APIDocument: Sendable {
         case .open: nil
         case .user: "For anybody with a token."
         case .roles(let roles): "For the roles \(roles.joined(separator: ", "))."
+        case .permission(let grant):
+            "For the roles \(grant.roles.joined(separator: ", ")), and whoever has the permission \(grant.permission)."
         case .service: "For other services of the platform."
         }
     }

@@ -8,5 +8,7 @@ package enum Access: Sendable {
     case roles([String])
     /// Other services of the platform only (a signed identity of role `service`): 403 otherwise.
     case service
+    /// Those of `PermissionDirectory.access`: 403 otherwise.
+    case permission(PermissionDirectory.Grant)
     package static let admin = Access.roles(["admin"])
 }

@@ -58,7 +58,8 @@ struct Authenticator: Sendable {
     static func check(_ caller: Caller, _ access: Access) throws {
         switch access {
         case .open: return
-        case .user:
+        // What a permission asks beyond a token, its route asks (`RouteGroup.on`): that may take a call.
+        case .user, .permission:
             guard caller.identity != nil else { throw unauthenticated(caller) }
         case .roles(let roles):
             guard let identity = caller.identity else { throw unauthenticated(caller) }
@@ -76,7 +77,7 @@ struct Authenticator: Sendable {
         return error
     }
 
-    private static let forbidden = HTTPError(
+    static let forbidden = HTTPError(
         .forbidden, "forbidden", "Not enough permissions: this needs a role that you do not have")
 
     private static func reason(_ error: TokenError) -> String {

@@ -44,6 +44,13 @@ package final class RouteGroup {
     private func add(
         _ method: HTTPMethod, _ path: String, _ access: Access, _ maxBodyBytes: Int?, _ handler: RouteHandler
     ) {
+        var handler = handler
+        if case .permission(let grant) = access {
+            handler = { [handler] request in
+                try await grant.check(request.identity)
+                return try await handler(request)
+            }
+        }
         routes.append(
             Route(
                 method: MethodLabel(method), template: prefix + path, access: access, shape: shape,

@@ -10,7 +10,8 @@ struct User: Sendable {
     let email: String?
     let fullName: String
     let phone: String
-    let passwordHash: String
+    /// Nil for an account that nobody can log in to.
+    let passwordHash: String?
     let role: Role
     let totalSpent: Money
     let createdAt: Timestamp
@@ -130,7 +131,31 @@ struct UserRepository: Sendable {
         return User(
             id: try row.get("id"), companyID: try row.optional("company_id"), username: try row.get("username"),
             email: try row.optional("email"), fullName: try row.get("full_name"), phone: try row.get("phone"),
-            passwordHash: try row.get("password_hash"), role: role, totalSpent: try row.get("total_spent"),
+            passwordHash: try row.optional("password_hash"), role: role, totalSpent: try row.get("total_spent"),
             createdAt: try row.get("created_at"), updatedAt: try row.get("updated_at"), lsn: try row.get("lsn"))
+    }
+
+    /// What a user may do beyond the role: what their groups may.
+    func permissions(of id: String) async throws -> [String] {
+        try await database.query(
+            "SELECT permissions",
+            """
+            SELECT DISTINCT code FROM group_members
+            JOIN group_permissions USING (group_id)
+            JOIN permissions ON permissions.id = permission_id
+            WHERE user_id = \(id)::uuid ORDER BY code
+            """
+        ).rows.map { try $0.get("code") }
+    }
+
+    /// - Returns: false when there is no such user in the company.
+    func setPassword(_ hash: String, of id: String, companyID: String?) async throws -> Bool {
+        try await database.query(
+            "UPDATE users",
+            """
+            UPDATE users SET password_hash = \(hash)
+            WHERE id = \(id)::uuid AND company_id IS NOT DISTINCT FROM \(companyID)::uuid
+            """
+        ).count > 0
     }
 }
