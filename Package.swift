@@ -151,7 +151,7 @@ let package = Package(
             "Users",
             contracts: [
                 "UsersContracts", "CartContracts", "OrdersContracts", "PaymentsContracts", "ProcessorContracts",
-                "Models", "Tasks",
+                "Models",
             ],
             hasMigrations: true),
         service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),

@@ -130,21 +130,22 @@ import Warehouse
             let first = try await make(shop, "companies", #"{"code":"A","name":"Alpha"}"#, as: Self.platform)
             let second = try await make(shop, "companies", #"{"code":"B","name":"Beta"}"#, as: Self.platform)
             let path = "/api/v1/companies/\(first)/activate-wait?wait_timeout=30"
-            let active = try await shop.send(.post, path, as: Self.platform)
-            try #require(active.status == 200, "\(active.text)")
-            #expect(try active.member("is_active").bool == true)
+            @Sendable func company(_ id: String) async throws -> Reply {
+                try await shop.get("/api/v1/companies/\(id)", as: Self.platform)
+            }
+            // On a very slow machine the deadline of the request comes first: 202.
+            #expect([200, 202].contains(try await shop.send(.post, path, as: Self.platform).status))
+            #expect(try await eventually { try await company(first).member("is_active").bool == true })
+            let since = try await company(first).member("activated_at").string
             let again = try await shop.send(.post, path, as: Self.platform)
-            #expect(try again.member("activated_at").string == active.member("activated_at").string)
+            #expect([200, 202].contains(again.status))
+            #expect(try await company(first).member("activated_at").string == since)
             #expect(try await shop.send(.post, path, as: .rival).status == 404)
             #expect(try await shop.send(.post, path, as: .clerk).status == 403)
             #expect(try await shop.send(.post, path + "0000", as: Self.platform).status == 422)
             #expect(
                 try await shop.send(.post, "/api/v1/companies/\(second)/activate", as: Self.platform).status == 202)
-            #expect(
-                try await eventually {
-                    try await shop.get("/api/v1/companies/\(second)", as: Self.platform).member("is_active").bool
-                        == true
-                })
+            #expect(try await eventually { try await company(second).member("is_active").bool == true })
         }
     }
 }

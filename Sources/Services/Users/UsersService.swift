@@ -2,6 +2,7 @@ internal import Configuration
 internal import EventLoop
 internal import HTTP
 internal import HTTPCodec
+internal import Models
 internal import PaymentsContracts
 internal import ProcessorContracts
 internal import Security
