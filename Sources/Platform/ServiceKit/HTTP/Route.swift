@@ -46,9 +46,10 @@ package final class RouteGroup {
     ) {
         var handler = handler
         if case .permission(let grant) = access {
-            handler = { [handler] request in
+            let answer = handler
+            handler = .waiting { request in
                 try await grant.check(request.identity)
-                return try await handler(request)
+                return try await answer.response(to: request)
             }
         }
         routes.append(
