@@ -1,9 +1,11 @@
+import HTTP
 import HTTPCodec
 import Models
 import PostgreSQL
 import Purchase
 import ServiceKit
 import ServiceTesting
+import TelemetryTesting
 import Testing
 
 @testable import Models
@@ -77,6 +79,45 @@ import Testing
             #expect(
                 try await shop.send(.post, "/api/v1/purchase-orders/\(order)/recount-wait?wait_timeout=0").status == 422
             )
+        }
+    }
+
+    @Test func aWorkerRunsWhatTheServiceLeavesToIt() async throws {
+        let values = ["TASKS_IN_SERVICE": "false", "TASKS_VISIBILITY_SECONDS": "30"]
+        try await Deployment.run([PurchaseService.definition], values: values) { shop in
+            let order = try await spoiltOrder(shop)
+            let accepted = try await shop.send(.post, "/api/v1/purchase-orders/\(order)/recount")
+            let task = try #require(try member(accepted, "task_id").string)
+            #expect(try member(try await shop.get("/api/v1/tasks/\(task)"), "status").string == "pending")
+
+            let capture = TelemetryCapture(serviceName: "purchase")
+            let worker = ServiceHost(
+                services: [PurchaseService.definition],
+                values: shop.settings.merging(["PURCHASE_WORKER_PORT": "0"]) { $1 }, group: Deployment.group,
+                role: .worker
+            ) { _ in capture.telemetry }
+            try await worker.start()
+            do {
+                var status = ""
+                for _ in 0..<10 where status != "succeeded" {
+                    let reply = try await shop.get("/api/v1/tasks/\(task)?wait_timeout=60")
+                    status = try member(reply, "status").string ?? ""
+                }
+                #expect(status == "succeeded")
+                #expect(
+                    capture.value(#"task_runs_total{task="purchase_orders.recount",outcome="success"}"#) == 1)
+                // It shows its health, and offers nothing of the service.
+                let url = try #require(worker.endpoints.first?.url)
+                for (path, expected) in [("/health/ready", 200), ("/api/v1/purchase-orders", 404)] {
+                    let answer = try await shop.client.send(HTTPRequest(method: .get, target: path), to: url)
+                    #expect(answer.status.code == expected)
+                    _ = try await answer.body.collect(upTo: 1 << 20)
+                }
+            } catch {
+                await worker.stop()
+                throw error
+            }
+            await worker.stop()
         }
     }
 }
