@@ -13,6 +13,7 @@ package final class DrillPlatform: Sendable {
     private let definitions: [ServiceDefinition]
     private let program: String
     private let state = Mutex(State())
+    private let reloading = Mutex(())
 
     private struct State: Sendable {
         var settings: [String: String] = [:]
@@ -225,12 +226,19 @@ package final class DrillPlatform: Sendable {
 
     /// Changes what Prometheus knows.
     func setPrometheus(missing: String? = nil, slow: String? = nil, broken: Bool? = nil) throws {
+        // One change after the other: each writes down what all of them want.
+        try reloading.withLock { _ in
+            change(missing, slow, broken)
+            try reloadPrometheus()
+        }
+    }
+
+    private func change(_ missing: String?, _ slow: String?, _ broken: Bool?) {
         state.withLock {
             if let missing { $0.missingJobs = missing.isEmpty ? [] : [missing] }
             if let slow { $0.slowJob = slow }
             if let broken { $0.extraRules = broken }
         }
-        try reloadPrometheus()
     }
 
     private func reloadPrometheus() throws {

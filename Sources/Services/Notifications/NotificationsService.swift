@@ -62,6 +62,7 @@ package enum NotificationsService {
             try await audit.append(event, in: context.transaction)
         }
         app.every(milliseconds: 500, "send_deliveries") { try await sender.sendDue() }
+        app.every(milliseconds: 1_000, "delivery_gauges") { try await sender.measure() }
         app.every(milliseconds: 3_600_000, "prune_alert_events") { try await events.prune() }
     }
 }

@@ -36,8 +36,11 @@ struct DeliverySender: Sendable {
                 try await group.waitForAll()
             }
         }
-        telemetry.pending.set(Double(try await deliveries.countPending()))
     }
+
+    /// Apart from sending: while a mail server is away there is always something due, and sending does not come to its
+    /// end just when people must see how much waits.
+    func measure() async throws { telemetry.pending.set(Double(try await deliveries.countPending())) }
 
     /// Sending belongs to the trace of the event, however much later it happens.
     private func sendTraced(_ delivery: Delivery) async throws {
