@@ -17,7 +17,7 @@ struct SchemathesisTests {
         let services = [UsersService.definition, WarehouseService.definition, PurchaseService.definition]
         try await Deployment.run(services) { shop in
             var cases = 0
-            for service in services { cases += try await judge(shop, service.name, phases: "fuzzing", examples: 30) }
+            for service in services { cases += try await judge(shop, service.name, phases: "fuzzing", examples: 26) }
             #expect(cases >= 2_000)
         }
     }
@@ -54,10 +54,10 @@ private enum Schemathesis {
     private static let workers = 1
     private static let program: String = {
         if let path = ProcessInfo.processInfo.environment["VITRINE_SCHEMATHESIS"] { return path }
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
         return root + "/.vitrine/venv/bin/st"
     }()
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path
 
     static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
@@ -66,7 +66,8 @@ private enum Schemathesis {
     ) {
         let result = try Command.run(
             [
-                program, "run", document, "--header", "Authorization: \(person.bearer)", "--max-examples",
+                program, "--config-file", root + "/Tests/Judges/schemathesis.toml", "run", document, "--header",
+                "Authorization: \(person.bearer)", "--max-examples",
                 "\(examples)", "--phases", phases, "--seed", "1", "--workers", "\(workers)", "--request-timeout", "60",
                 "--no-shrink",
                 "--generation-database", "none", "--suppress-health-check", "all", "--continue-on-failure",
