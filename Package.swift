@@ -255,7 +255,8 @@ let package = Package(
         tests(
             "ModelsTests",
             [
-                "Models", "Purchase", "PurchaseContracts", "Warehouse", "WarehouseContracts", "CatalogContracts", "Users",
+                "Models", "Purchase", "PurchaseContracts", "Warehouse", "WarehouseContracts", "CatalogContracts",
+                "Users",
                 "UsersContracts",
                 "OrdersContracts", "ProcessorContracts", "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop",
                 "HTTP", "HTTPCodec", "PostgreSQL",
