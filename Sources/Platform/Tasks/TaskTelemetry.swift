@@ -111,7 +111,12 @@ package struct TaskTelemetry: Sendable {
         leader = metrics.gauge(Self.leader).series()
     }
 
-    /// Makes the series of a task exist from the first scrape.
+    /// Makes the series of a task that is enqueued here exist from the first scrape.
+    package func expectEnqueueing(_ task: String) {
+        for outcome in ["accepted", "full", "error"] { _ = enqueued.series(task, outcome) }
+    }
+
+    /// Makes the series of a task that is run here exist from the first scrape.
     func expect(_ task: String) {
         for outcome in ["success", "retried", "dead"] { _ = runs.series(task, outcome) }
         _ = duration.series(task)

@@ -48,6 +48,7 @@ extension Application {
     ) -> (TaskClient?, TaskWorker?) {
         guard !definition.tasks.isEmpty, let redis else { return (nil, nil) }
         let telemetry = TaskTelemetry(telemetry)
+        for task in definition.tasks { telemetry.expectEnqueueing(task.name) }
         let settings = platform.settings.tasks
         let client = TaskClient(redis: redis, limits: settings.limits, telemetry: telemetry)
         guard !definition.ownTasks.isEmpty else { return (client, nil) }
