@@ -44,7 +44,7 @@ extension DrillCatalog {
                 }
             }),
         Drill(
-            .targets, "RuleEvaluationFailing", ["rule_group": "broken"], "a rule that no server can evaluate",
+            .targets, "RuleEvaluationFailing", [:], "a rule that no server can evaluate",
             begin: { try await $0.blocking { try $0.setPrometheus(broken: true) } },
             end: { try await $0.blocking { try $0.setPrometheus(broken: false) } }),
         Drill(

@@ -39,6 +39,9 @@ package final class DrillPlatform: Sendable {
     /// The broker's user of the service whose connection is cut.
     static let brokerUser = "drilled"
     private static let slowScrapeSeconds = 8
+    private static let exporterSeconds = 5
+    /// Longer than the longest pause between two scrapes.
+    private static let lookbackSeconds = 20
     private static let folders = [
         "postgres", "postgres-notifications", "redis", "rabbitmq", "prometheus", "alertmanager", "mailbox",
         "mailbox.away",
@@ -216,7 +219,12 @@ package final class DrillPlatform: Sendable {
         // The alert must go quickly when Prometheus does.
         let prometheus = try PrometheusServer(
             folder: folder.path + "/prometheus", port: port, targets: [], alertmanager: nil, rules: rules,
-            scrapeIntervalSeconds: 1, arguments: ["--rules.alert.resend-delay=5s", "--web.enable-lifecycle"])
+            scrapeIntervalSeconds: 1,
+            arguments: [
+                "--rules.alert.resend-delay=5s", "--web.enable-lifecycle",
+                // How long series of a target that is gone are still believed: five minutes otherwise.
+                "--query.lookback-delta=\(Self.lookbackSeconds)s",
+            ])
         state.withLock { $0.prometheus = prometheus }
         try reloadPrometheus()
     }
@@ -252,10 +260,9 @@ package final class DrillPlatform: Sendable {
         if let port = rabbit?.metricsPort { targets.append(("rabbitmq", port)) }
         for (job, port) in targets where !missing.contains(job) {
             text += "  - job_name: \(job)\n"
-            if job == slow {
-                text +=
-                    "    scrape_interval: \(Self.slowScrapeSeconds)s\n    scrape_timeout: \(Self.slowScrapeSeconds)s\n"
-            }
+            // PostgreSQL's exporter tries for three seconds before it says that the server is down.
+            let seconds = job == slow ? Self.slowScrapeSeconds : job == "postgresql" ? Self.exporterSeconds : 1
+            text += "    scrape_interval: \(seconds)s\n    scrape_timeout: \(seconds)s\n"
             text += "    static_configs: [{targets: [\"127.0.0.1:\(port)\"]}]\n"
         }
         text += "rule_files: [\"\(folder.path)/prometheus/rules/*.yml\"]\n"
