@@ -85,8 +85,9 @@ final class HTTPServerConnection: TCPConnectionDelegate, HTTPBodySource, @unchec
     static let maxPipelinedBytes = 16 * 1024
     /// Bytes of a body that nobody read, that are read and dropped so that the connection can be used again.
     static let maxDiscardedBytes = 256 * 1024
-    /// Bytes that are read and dropped so that the peer gets to see the last response.
-    static let maxLingeredBytes = 1024 * 1024
+    /// Bytes that are read and dropped so that the peer gets to see the last response: a close with bytes unread would
+    /// reset the connection and take the response away (RFC 9112, section 9.6).
+    static let maxLingeredBytes = 8 * 1024 * 1024
     static let lingerMilliseconds: UInt64 = 2_000
     /// Output above this goes to the socket before more is made.
     static let maxOutputBytes = 32 * 1024
