@@ -227,7 +227,7 @@ let package = Package(
                 "TelemetryExport", "Telemetry", "TelemetrySDK", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec",
                 "TLS",
             ]),
-        tests("EventLoopTests", ["EventLoop", "Telemetry"]),
+        tests("EventLoopTests", ["EventLoop", "Telemetry", "TelemetryTesting"]),
         tests("HTTPCodecTests", ["HTTPCodec"]),
         tests("HTTPTests", ["HTTP", "HTTPCodec", "EventLoop", "Telemetry", "TelemetryTesting"]),
         tests("ConnectionPoolTests", ["ConnectionPool"]),

@@ -72,11 +72,7 @@ final class Gate: Sendable {
 
 struct TooLate: Error {}
 
-/// Waits until the condition holds, for up to a minute.
+/// Waits until the condition holds.
 func eventually(_ condition: () async throws -> Bool) async throws {
-    for _ in 0..<6000 {
-        if try await condition() { return }
-        try await Task.sleep(nanoseconds: 10_000_000)
-    }
-    throw TooLate()
+    guard try await TelemetryTesting.eventually(condition) else { throw TooLate() }
 }

@@ -2,18 +2,11 @@ import EventLoop
 import Glibc
 import Synchronization
 import Telemetry
+import TelemetryTesting
 import Testing
 
 /// Saturation of loops and pools, as metrics tell it.
 @Suite struct RuntimeMetricsTests {
-    private func eventually(_ condition: () -> Bool) async -> Bool {
-        for _ in 0..<6_000 {
-            if condition() { return true }
-            try? await Task.sleep(nanoseconds: 10_000_000)
-        }
-        return condition()
-    }
-
     @Test func aBlockedLoopShowsAsLag() async throws {
         let group = EventLoopGroup(count: 2)
         let registry = MetricRegistry()

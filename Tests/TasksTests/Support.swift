@@ -94,14 +94,11 @@ final class TaskWorld: Sendable {
     }
 }
 
-/// Waits until a condition holds: a minute, however slow the machine.
+/// Waits until a condition holds, and ends the test where it does not.
 func eventually(
     _ what: String, sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
 ) async throws {
-    for _ in 0..<6_000 {
-        if try await condition() { return }
-        try await Task.sleep(nanoseconds: 10_000_000)
-    }
+    if try await TelemetryTesting.eventually(condition) { return }
     Issue.record("not within a minute: \(what)", sourceLocation: sourceLocation)
     throw NeverHappened()
 }

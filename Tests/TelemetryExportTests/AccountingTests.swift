@@ -3,6 +3,7 @@ import HTTP
 import HTTPCodec
 import Telemetry
 import TelemetrySDK
+import TelemetryTesting
 import Testing
 
 @testable import TelemetryExport

@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import Telemetry
+import TelemetryTesting
 import Testing
 
 @testable import TelemetryExport
@@ -242,7 +243,7 @@ import Testing
         listener = TestListener(port: port)
         received = ""
         #expect(
-            await eventually(withinMilliseconds: 60_000) {
+            await eventually {
                 if connection == nil { connection = listener?.accept() }
                 received += connection?.read() ?? ""
                 return received.contains("while away 19")
@@ -311,7 +312,7 @@ import Testing
         var second: TestConnection?
         var received = ""
         #expect(
-            await eventually(withinMilliseconds: 60_000) {
+            await eventually {
                 if second == nil { second = listener.accept() }
                 received += second?.read() ?? ""
                 return received.contains("line 799 ")

@@ -185,9 +185,11 @@ import Testing
             for _ in 0..<10_000 { tracer.startSpan("x").end() }
             let metrics = pipeline.processMetrics
             #expect((metrics.value("otel_sdk_processor_span_queue_size") ?? 0) <= 1_600)
-            #expect(
-                (metrics.value(#"otel_sdk_processor_span_processed_total{error_type="queue_full"}"#) ?? 0) > 8_000)
+            let full = #"otel_sdk_processor_span_processed_total{error_type="queue_full"}"#
+            #expect((metrics.value(full) ?? 0) > 0)
             #expect(await eventually { (metrics.value(lost("timeout")) ?? 0) >= 10 })
+            // How much room time-outs make meanwhile is the scheduler's: what was lost is counted, whichever way it went.
+            #expect(await eventually { (metrics.value(full) ?? 0) + (metrics.value(lost("timeout")) ?? 0) >= 8_000 })
         }
     }
 

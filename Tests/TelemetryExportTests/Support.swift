@@ -2,17 +2,6 @@ import Glibc
 import Telemetry
 import TelemetrySDK
 
-/// Waits until something holds that another thread or task brings about.
-func eventually(
-    withinMilliseconds limit: Int = 60_000, _ condition: () throws -> Bool
-) async rethrows -> Bool {
-    for _ in 0..<(limit / 5) {
-        if try condition() { return true }
-        try? await Task.sleep(nanoseconds: 5_000_000)
-    }
-    return try condition()
-}
-
 extension MetricRegistry {
     /// The value of a line of the Prometheus text that begins with `series` and a space.
     func value(_ series: String) -> Double? {

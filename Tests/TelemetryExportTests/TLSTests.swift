@@ -4,6 +4,7 @@ import HTTPCodec
 import TLS
 import Telemetry
 import TelemetrySDK
+import TelemetryTesting
 import Testing
 
 @testable import TelemetryExport

@@ -7,6 +7,8 @@ package final class RabbitServer: Sendable {
     /// Where Prometheus finds metrics of every queue; nil when nobody asked for them.
     package let metricsPort: Int?
     package let process: ChildProcess
+    /// Maps names of nodes to ports. Left to the node it would be a daemon that outlives it.
+    private let portMapper: ChildProcess
     package var url: String { "amqp://guest:guest@127.0.0.1:\(port)/" }
     package var managementURL: String { "http://127.0.0.1:\(managementPort)" }
 
@@ -34,6 +36,11 @@ package final class RabbitServer: Sendable {
             """ + Self.metricsConfiguration(metricsPort))
         let plugins = metricsPort == nil ? "rabbitmq_management" : "rabbitmq_management,rabbitmq_prometheus"
         try Files.write(folder + "/enabled_plugins", "[\(plugins)].\n")
+        let mapperPort = try Ports.free()
+        let portMapper = try ChildProcess(
+            name: "epmd", [try Server.require("epmd", package: "erlang-base"), "-port", "\(mapperPort)"],
+            environment: ["ERL_EPMD_ADDRESS": "127.0.0.1"], folder: folder, logPath: folder + "/epmd.log")
+        self.portMapper = portMapper
         // The node keeps its name for ever (its database carries it); the mapper's port belongs to the folder.
         let name = "vitrine-\(Self.identity(of: folder))@localhost"
         let environment = [
@@ -46,7 +53,7 @@ package final class RabbitServer: Sendable {
             "RABBITMQ_PID_FILE": folder + "/pid",
             "RABBITMQ_LOGS": "-",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
-            "ERL_EPMD_PORT": "\(try Ports.free())",
+            "ERL_EPMD_PORT": "\(mapperPort)",
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "HOME": folder,
         ]
@@ -54,8 +61,13 @@ package final class RabbitServer: Sendable {
             name: "RabbitMQ", [program], environment: environment, folder: folder,
             logPath: folder + "/rabbitmq.log")
         self.process = process
-        try Server.wait(for: process, timeoutMilliseconds: 60_000) {
-            Ports.accepts(port) && Ports.accepts(managementPort)
+        do {
+            try Server.wait(for: process, timeoutMilliseconds: 60_000) {
+                Ports.accepts(port) && Ports.accepts(managementPort)
+            }
+        } catch {
+            portMapper.stop()
+            throw error
         }
     }
 
@@ -70,7 +82,10 @@ package final class RabbitServer: Sendable {
     }
 
     /// Ends the node; durable queues and persistent messages stay.
-    package func stop() { process.stop(timeoutMilliseconds: 20_000) }
+    package func stop() {
+        process.stop(timeoutMilliseconds: 20_000)
+        portMapper.stop()
+    }
 
     /// A short number that is always the same for the same folder (FNV-1a).
     private static func identity(of folder: String) -> String {

@@ -11,6 +11,7 @@ final class TaskLane: @unchecked Sendable {
     /// The consumer's name in Redis.
     let name: String
     private let handlers: [String: TaskHandler]
+    private let settlement: TaskSettlement
     private let connection: RedisBlockingConnection
     private var running: [String: TaskRun] = [:]
     /// Taken at once with others, when there was room for one only.
@@ -47,6 +48,7 @@ final class TaskLane: @unchecked Sendable {
         self.handlers = handlers
         self.loop = loop
         self.name = name
+        settlement = TaskSettlement(redis: worker.redis, keys: worker.keys, consumer: name)
         connection = worker.redis.makeBlockingConnection(on: loop, longestWaitMilliseconds: Self.blockMilliseconds)
     }
 
@@ -290,12 +292,12 @@ final class TaskLane: @unchecked Sendable {
             if run.entry.keepsResultSeconds == 0 { return acknowledge(run) }
         case .refused, .postpone, .giveBack, .lost: break
         }
-        await persist(run) { [self] in try await apply(verdict, to: run) }
+        await persist { [settlement] in try await settlement.apply(verdict, to: run) }
         finish(run)
     }
 
     /// Until Redis has taken it. When this process ends before, the task runs again somewhere.
-    private func persist(_ run: TaskRun, _ apply: @escaping @Sendable () async throws -> Void) async {
+    private func persist(_ apply: @escaping @Sendable () async throws -> Void) async {
         if (try? await apply()) != nil { return }
         // In a task of its own: this one may be cancelled, and would not pause.
         await loop.spawn { [self] in
@@ -304,48 +306,6 @@ final class TaskLane: @unchecked Sendable {
                 if (try? await apply()) != nil { return }
             }
         }.value
-    }
-
-    private func apply(_ verdict: TaskVerdict, to run: TaskRun) async throws {
-        let entry = run.entry
-        let keys = worker.keys
-        let stream = run.taken.stream
-        switch verdict {
-        case .succeeded(let body), .duplicate(let body):
-            try await complete(run, .succeeded, body)
-        case .refused(let refusal):
-            if entry.keepsResultSeconds > 0 {
-                try await complete(run, .refused, refusal.json)
-            } else {
-                try await acknowledgeNow([run], in: stream)
-            }
-        case .retry(let pause, _): try await putBack(run, afterMilliseconds: max(1, pause), attempt: entry.attempt + 1)
-        case .postpone(let pause, _): try await putBack(run, afterMilliseconds: pause, attempt: entry.attempt)
-        case .giveBack: try await putBack(run, afterMilliseconds: 0, attempt: entry.attempt)
-        case .dead(let reason, let type):
-            _ = try await worker.redis.run(
-                TaskScripts.bury,
-                keys: [stream, keys.dead, keys.result(entry.id), keys.waiters(entry.id)],
-                arguments: [
-                    TaskKeys.group, name, run.taken.id, "\(TaskQueues.maxKept)", reason, entry.id,
-                    "\(entry.keepsResultSeconds)", type,
-                ])
-        case .lost: break
-        }
-    }
-
-    private func complete(_ run: TaskRun, _ state: TaskStatus.State, _ body: String) async throws {
-        let keys = worker.keys
-        let entry = run.entry
-        _ = try await worker.redis.run(
-            TaskScripts.complete, keys: [run.taken.stream, keys.result(entry.id), keys.waiters(entry.id)],
-            arguments: [TaskKeys.group, run.taken.id, entry.id, "\(entry.keepsResultSeconds)", state.rawValue, body])
-    }
-
-    private func putBack(_ run: TaskRun, afterMilliseconds pause: Int, attempt: Int) async throws {
-        _ = try await worker.redis.run(
-            TaskScripts.putBack, keys: [run.taken.stream, worker.keys.delayed],
-            arguments: [TaskKeys.group, name, run.taken.id, "\(pause)", "\(attempt)"])
     }
 
     /// Tasks that end in one turn of the loop are acknowledged together.
@@ -360,17 +320,12 @@ final class TaskLane: @unchecked Sendable {
             for (stream, runs) in batches {
                 loop.spawn { [self] in
                     await TelemetryContext.$current.withValue(.unsampled) {
-                        await persist(runs[0]) { [self] in try await acknowledgeNow(runs, in: stream) }
+                        await persist { [settlement] in try await settlement.acknowledge(runs, in: stream) }
                     }
                     for run in runs { finish(run) }
                 }
             }
         }
-    }
-
-    private func acknowledgeNow(_ runs: [TaskRun], in stream: String) async throws {
-        _ = try await worker.redis.run(
-            TaskScripts.acknowledge, keys: [stream], arguments: [TaskKeys.group] + runs.map(\.taken.id))
     }
 
     private func finish(_ run: TaskRun) {
