@@ -114,6 +114,7 @@ let package = Package(
         module("Drivers", "Redis", ["CHiredis", "EventLoop", "Telemetry"]),
         module("Drivers", "AMQP", ["CLibRabbitMQ", "CThread", "EventLoop", "Telemetry"]),
         module("Drivers", "Mail", ["CLibCurl", "EventLoop", "Telemetry"]),
+        module("Drivers", "Consul", ["EventLoop", "HTTPCodec", "HTTP", "TLS", "Telemetry"]),
 
         module("Platform", "Values"),
         module("Platform", "Configuration"),
@@ -176,6 +177,7 @@ let package = Package(
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "Scaffold", ["Models", "Values"]),
         module("Operations", "LocalStack", ["EventLoop"]),
+        module("Operations", "ConsulTesting", ["EventLoop", "HTTPCodec", "HTTP", "Telemetry"]),
         module(
             "Operations", "ServiceTesting",
             [
@@ -234,6 +236,9 @@ let package = Package(
         tests("PostgreSQLTests", ["PostgreSQL", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
         tests("RedisTests", ["Redis", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
         tests("AMQPTests", ["AMQP", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
+        tests(
+            "ConsulTests",
+            ["Consul", "ConsulTesting", "EventLoop", "HTTP", "HTTPCodec", "Telemetry", "TelemetryTesting"]),
         tests("MailTests", ["Mail", "EventLoop", "Telemetry", "TelemetryTesting"]),
         tests("ValuesTests", ["Values"]),
         tests("ConfigurationTests", ["Configuration"]),
