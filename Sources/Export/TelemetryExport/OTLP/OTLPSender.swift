@@ -1,25 +1,17 @@
 internal import EventLoop
-internal import HTTP
-internal import HTTPCodec
 internal import Synchronization
 internal import Telemetry
-internal import TelemetrySDK
 
 /// Sends the requests of one signal to one collector, on a task of one event loop: a bounded queue, retries, and a folder
-/// for what the collector cannot take. What is lost is counted by reason; nothing here is waited for by a request.
+/// for what the collector cannot take. What it refuses for good it is asked for less (`BatchLimit`) and less often
+/// (`RefusalBreaker`). What is lost is counted by reason; nothing here is waited for by a request.
 final class OTLPSender: Sendable {
     /// Bytes that wait in memory.
     static let maxQueuedBytes = 8 * 1024 * 1024
-    /// OTLP: a client reads at most this much of a response.
-    private static let maxResponseBytes = 4 * 1024 * 1024
-    private static let userAgent = "Vitrine/\(SDKVersion.current) OTel-OTLP-Exporter-Swift/\(SDKVersion.current)"
     /// How often somebody looks whether there is work that nobody announced.
     private static let idleMilliseconds = 60_000
     /// While what is on disk cannot be sent, this long passes between two attempts.
     private static let spoolPauseMilliseconds = 5_000
-
-    /// Items in a row that may be too large each by itself before the rest of their message is given up.
-    private static let maxRefusedItems = 8
 
     private struct Queue {
         var messages: [OTLPMessage] = []
@@ -32,7 +24,7 @@ final class OTLPSender: Sendable {
     private let retry: RetryPolicy
     /// For one message, retries included.
     private let patienceMilliseconds: Int
-    private let client: HTTPClient
+    private let client: CollectorClient
     private let task: LoopTask
     private let worker: WorkerPool
     private let spool: DiskSpool?
@@ -40,6 +32,7 @@ final class OTLPSender: Sendable {
     private let instruments: OTLPInstruments
     private let clock = TelemetryClock.system
     private let queue = Mutex(Queue())
+    private let appetite = CollectorAppetite()
     /// Whether the last attempt failed; what fails again then does not get all its retries.
     private let isFailing = Atomic<Bool>(false)
 
@@ -55,14 +48,7 @@ final class OTLPSender: Sendable {
         self.logger = logger
         retry = configuration.retry
         patienceMilliseconds = configuration.exportTimeoutMilliseconds(signal)
-        var settings = HTTPClient.Configuration()
-        settings.requestTimeoutMilliseconds = target.timeoutMilliseconds
-        settings.maxResponseBytes = Self.maxResponseBytes
-        settings.maxConnectionsPerHostAndLoop = 1
-        settings.tls = target.tls
-        // A handshake takes several ways there and back.
-        if target.tls != nil { settings.connectTimeoutMilliseconds = target.timeoutMilliseconds }
-        client = HTTPClient(configuration: settings, group: group, telemetry: nil)
+        client = CollectorClient(target, group: group, instruments: instruments)
         task = LoopTask(loop: group.next())
         spool = Self.openSpool(configuration, instruments, logger)
         if let spool { instruments.observe(spool: { [weak spool] in Double(spool?.byteCount ?? 0) }) }
@@ -106,6 +92,12 @@ final class OTLPSender: Sendable {
         }
     }
 
+    /// Whether the collector has refused so much that nothing need be encoded for it now. Any thread.
+    var isPausing: Bool { appetite.isPausing }
+
+    /// Counts items for which no message was made or sent, because the collector refuses everything.
+    func loseUnasked(_ itemCount: Int) { instruments.lost(itemCount, appetite.errorType) }
+
     private func next() -> OTLPMessage? {
         queue.withLock { queue in
             guard !queue.messages.isEmpty else { return nil }
@@ -144,7 +136,7 @@ final class OTLPSender: Sendable {
     private func run() async {
         while !Task.isCancelled {
             while let message = next() {
-                await deliver(message)
+                await deliver([message])
                 instruments.inFlight.add(-Double(message.itemCount))
                 if Task.isCancelled { return }
             }
@@ -165,10 +157,11 @@ final class OTLPSender: Sendable {
         let stored: (id: UInt64, message: OTLPMessage)?
         do { stored = try await worker.run { spool.oldest() } } catch { return false }
         guard let (id, message) = stored else { return true }
-        switch await send(message) {
+        guard appetite.admitsRequest() else { return false }
+        switch await client.send(message) {
         case .accepted(let rejected, let text): accepted(message, rejected, text)
         case .refused(let errorType): lose(message, errorType)
-        case .tooLarge(let errorType): await deliverPieces(of: message, errorType)
+        case .tooLarge(let errorType): await deliver(await parts(ofTooLarge: message, errorType))
         case .retry: return false
         }
         _ = try? await worker.run { spool.remove(id) }
@@ -177,45 +170,50 @@ final class OTLPSender: Sendable {
 
     /// What became of a message.
     private enum Delivery {
-        case taken
-        /// Lost or put aside, and counted.
+        /// Taken, or lost or put aside, and counted.
         case settled
         case tooLarge(errorType: String)
     }
 
-    /// Sends a message, in pieces where the collector finds it too large.
-    private func deliver(_ message: OTLPMessage) async {
-        if case .tooLarge(let errorType) = await attempt(message) { await deliverPieces(of: message, errorType) }
-    }
-
-    /// Sends the halves of a message that was too large, and theirs, down to single items. Bounded: a collector that
-    /// finds everything too large gets no more than the first few items one by one.
-    private func deliverPieces(of message: OTLPMessage, _ errorType: String) async {
-        var refusedInARow = 0
-        var tooLarge = [message]
-        while let piece = tooLarge.popLast() {
+    /// Sends messages one after the other, in parts where the collector finds them too large, or is known to. Bounded: a
+    /// collector that refuses the smallest parts, too, is left alone.
+    private func deliver(_ messages: [OTLPMessage]) async {
+        var left: [OTLPMessage] = messages.reversed()
+        while let message = left.popLast() {
             guard !Task.isCancelled else {
-                giveUp(piece, "already_shutdown")
+                giveUp(message, "already_shutdown")
                 continue
             }
-            guard refusedInARow < Self.maxRefusedItems, let halves = await halves(of: piece) else {
-                refusedInARow += 1
-                loseTooLarge(piece, errorType)
+            if message.itemCount > 1, let limit = appetite.limit(exceededBy: message.plainByteCount),
+                let parts = await parts(of: message, limitBytes: limit)
+            {
+                left += parts.reversed()
                 continue
             }
-            for half in halves {
-                switch await attempt(half) {
-                case .taken: refusedInARow = 0
-                case .settled: break
-                case .tooLarge: tooLarge.append(half)
-                }
+            guard appetite.admitsRequest() else {
+                loseUnasked(message.itemCount)
+                tellFailure(appetite.errorType, "", isLost: true)
+                continue
+            }
+            if case .tooLarge(let errorType) = await attempt(message) {
+                left += await parts(ofTooLarge: message, errorType).reversed()
             }
         }
     }
 
-    private func halves(of message: OTLPMessage) async -> [OTLPMessage]? {
+    private func parts(of message: OTLPMessage, limitBytes: Int) async -> [OTLPMessage]? {
         let signal = signal
-        return try? await worker.run { message.halves(signal) }
+        return try? await worker.run { message.parts(signal, limitBytes: limitBytes) }
+    }
+
+    /// Takes note that the collector found a message too large.
+    /// - Returns: its parts; none when it cannot be cut and is lost.
+    private func parts(ofTooLarge message: OTLPMessage, _ errorType: String) async -> [OTLPMessage] {
+        let byteCount = message.plainByteCount
+        appetite.foundTooLarge(byteCount, canBeCut: message.itemCount > 1, errorType)
+        if let parts = await parts(of: message, limitBytes: byteCount / 2) { return parts }
+        loseTooLarge(message, errorType)
+        return []
     }
 
     /// Sends a message, again and again while the collector may take it later.
@@ -225,10 +223,10 @@ final class OTLPSender: Sendable {
         // While the collector is known to be away what can go to disk goes there after one attempt.
         let attempts = spool != nil && isFailing.load(ordering: .relaxed) ? 1 : retry.maxAttempts
         for attempt in 1...attempts {
-            switch await send(message) {
+            switch await client.send(message) {
             case .accepted(let rejected, let text):
                 accepted(message, rejected, text)
-                return .taken
+                return .settled
             case .tooLarge(let errorType): return .tooLarge(errorType: errorType)
             case .refused(let errorType):
                 lose(message, errorType)
@@ -251,41 +249,13 @@ final class OTLPSender: Sendable {
         return .settled
     }
 
-    private func send(_ message: OTLPMessage) async -> ExportOutcome {
-        var headers = HTTPFields()
-        for (name, value) in target.headers { headers.set(name, value) }
-        headers.set("Content-Type", message.format.contentType)
-        headers.set("User-Agent", Self.userAgent)
-        if message.format.isCompressed { headers.set("Content-Encoding", "gzip") }
-        let request = HTTPRequest(
-            method: .post, target: target.endpoint.target, headers: headers, body: .bytes(message.body))
-        let start = clock.monotonicNanoseconds()
-        let outcome: ExportOutcome
-        var status = ""
-        do {
-            let response = try await client.send(
-                request, to: target.endpoint.origin, timeoutMilliseconds: target.timeoutMilliseconds)
-            status = String(response.status.code)
-            let body = (try? await response.body.collect(upTo: Self.maxResponseBytes)) ?? []
-            outcome = ExportOutcome(
-                status: response.status.code, retryAfter: response.headers["retry-after"], body: body,
-                isJSON: message.format.isJSON)
-        } catch let error as HTTPClientError {
-            outcome = ExportOutcome(error)
-        } catch {
-            outcome = .retry(errorType: ErrorType.name(of: error), retryAfter: nil)
-        }
-        instruments.took(
-            seconds: Double(clock.monotonicNanoseconds() - start) / 1e9, status: status, errorType: outcome.errorType)
-        return outcome
-    }
-
     // MARK: Outcomes
 
     /// Counts items that were lost before a message was made of them.
     func lost(_ count: Int, _ errorType: String) { instruments.lost(count, errorType) }
 
     private func accepted(_ message: OTLPMessage, _ rejected: Int, _ text: String) {
+        appetite.took(message.plainByteCount)
         let rejected = min(rejected, message.itemCount)
         instruments.exported(message.itemCount - rejected)
         if rejected > 0 || !text.isEmpty {
@@ -307,6 +277,7 @@ final class OTLPSender: Sendable {
 
     /// The collector will never take the message.
     private func lose(_ message: OTLPMessage, _ errorType: String) {
+        appetite.refused(errorType)
         instruments.lost(message.itemCount, errorType)
         tellFailure(errorType, "", isLost: true)
     }
@@ -314,6 +285,8 @@ final class OTLPSender: Sendable {
     /// Not even a part of the message can be sent.
     private func loseTooLarge(_ message: OTLPMessage, _ errorType: String) {
         instruments.lost(message.itemCount, errorType)
+        // A collector that refuses everything is told of once.
+        if appetite.isExhausted { return tellFailure(errorType, "", isLost: true) }
         logger.log(
             OTLPInstruments.partial, "the collector finds \(signal.items) too large: raise the size that it takes",
             [Attribute(.errorType, .string(errorType))])

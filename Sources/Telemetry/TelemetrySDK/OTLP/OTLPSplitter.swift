@@ -1,7 +1,7 @@
 internal import Telemetry
 
-/// Cuts an OTLP request in two by its items, when a collector finds it too large: spans, log records or data points. Each
-/// part names the resources, scopes and metrics of its own items only. What is cut is a request of ours; bytes that are
+/// Cuts an OTLP request by its items, when a collector finds it too large: spans, log records or data points. Each part
+/// names the resources, scopes and metrics of its own items only. What is cut is a request of ours; bytes that are
 /// none end in nil, whatever they are.
 package struct OTLPSplitter {
     /// On each level the fields that lead to the items.
@@ -26,13 +26,68 @@ package struct OTLPSplitter {
         }
     }
 
+    /// A part of a request.
+    package struct Part {
+        package let bytes: [UInt8]
+        /// Spans, log records or data points in it.
+        package let itemCount: Int
+    }
+
+    /// A request is cut into about so many parts at once; each costs a walk through all of it.
+    private static let maxParts = 16
+
+    /// Which items go together.
+    /// - Parameter totalBytes: of the request; what is not the items' each part has again.
+    private static func ranges(_ sizes: [Int], totalBytes: Int, limitBytes: Int) -> [Range<Int>]? {
+        guard sizes.count > 1 else { return nil }
+        let items = sizes.reduce(0, +)
+        let room = max(limitBytes - (totalBytes - items), limitBytes / 2, items / maxParts)
+        var ranges: [Range<Int>] = []
+        var (start, byteCount) = (0, 0)
+        for (index, size) in sizes.enumerated() {
+            if index > start, byteCount + size > room {
+                ranges.append(start..<index)
+                (start, byteCount) = (index, 0)
+            }
+            byteCount += size
+        }
+        if ranges.isEmpty { return [0..<sizes.count / 2, sizes.count / 2..<sizes.count] }
+        return ranges + [start..<sizes.count]
+    }
+
+    private static func parts(_ ranges: [Range<Int>], _ part: (Range<Int>) -> [UInt8]?) -> [Part]? {
+        var parts: [Part] = []
+        for range in ranges {
+            guard let bytes = part(range) else { return nil }
+            parts.append(Part(bytes: bytes, itemCount: range.count))
+        }
+        return parts
+    }
+
     // MARK: Protobuf
 
-    /// - Parameter count: items of the first part.
-    /// - Returns: both parts, or nil when the bytes are no such request or one part would be empty.
-    package func split(protobuf bytes: [UInt8], after count: Int) -> (first: [UInt8], second: [UInt8])? {
-        guard let first = part(bytes, 0..<count), let second = part(bytes, count..<Int.max) else { return nil }
-        return (first, second)
+    /// - Parameter limitBytes: of a part, unless its only item is larger.
+    /// - Returns: two parts or more, in order; nil when the bytes are no such request or have fewer than two items.
+    package func split(protobuf bytes: [UInt8], limitBytes: Int) -> [Part]? {
+        var sizes: [Int] = []
+        guard measure(bytes[...], level: 0, &sizes),
+            let ranges = Self.ranges(sizes, totalBytes: bytes.count, limitBytes: limitBytes)
+        else { return nil }
+        return Self.parts(ranges) { part(bytes, $0) }
+    }
+
+    /// - Returns: false when the bytes make no sense.
+    private func measure(_ bytes: ArraySlice<UInt8>, level: Int, _ sizes: inout [Int]) -> Bool {
+        var reader = ProtobufReader(bytes)
+        while let (number, value) = reader.next() {
+            guard case .bytes(let nested) = value, fields[level].contains(number) else { continue }
+            if level == fields.count - 1 {
+                sizes.append(nested.count)
+            } else if !measure(nested, level: level + 1, &sizes) {
+                return false
+            }
+        }
+        return !reader.isMalformed
     }
 
     private func part(_ bytes: [UInt8], _ wanted: Range<Int>) -> [UInt8]? {
@@ -90,11 +145,12 @@ package struct OTLPSplitter {
     // MARK: JSON
 
     /// The same for the JSON form, without white space, as this SDK writes it.
-    package func split(json bytes: [UInt8], after count: Int) -> (first: [UInt8], second: [UInt8])? {
-        guard let first = part(json: bytes, 0..<count), let second = part(json: bytes, count..<Int.max) else {
-            return nil
-        }
-        return (first, second)
+    package func split(json bytes: [UInt8], limitBytes: Int) -> [Part]? {
+        var all = JSONCopy(bytes: bytes, names: names, wanted: 0..<Int.max)
+        guard all.object(level: 0) == true, all.isAtEnd,
+            let ranges = Self.ranges(all.sizes, totalBytes: bytes.count, limitBytes: limitBytes)
+        else { return nil }
+        return Self.parts(ranges) { part(json: bytes, $0) }
     }
 
     private func part(json bytes: [UInt8], _ wanted: Range<Int>) -> [UInt8]? {
@@ -109,6 +165,8 @@ private struct JSONCopy {
     let names: [Set<String>]
     let wanted: Range<Int>
     private(set) var output: [UInt8] = []
+    /// Of each item.
+    private(set) var sizes: [Int] = []
     private var at = 0
     private var item = 0
 
@@ -140,7 +198,9 @@ private struct JSONCopy {
         elements(from: "[", to: "]") { copy in
             if level < copy.names.count - 1 { return copy.object(level: level + 1).map { $0 ? .item : .left } }
             copy.item += 1
+            let start = copy.at
             guard copy.raw() else { return nil }
+            copy.sizes.append(copy.at - start)
             return copy.wanted.contains(copy.item - 1) ? .item : .left
         }
     }
