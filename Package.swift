@@ -121,6 +121,7 @@ let package = Package(
         module("Platform", "Resilience", ["Telemetry", "Values"]),
         module("Platform", "Security", ["COpenSSL", "CCrypt", "EventLoop", "Values"]),
         module("Platform", "Locks", ["PostgreSQL", "Redis", "Values"]),
+        module("Platform", "Caching", ["Telemetry", "Redis", "Resilience"]),
         module(
             "Platform", "Tasks",
             ["Telemetry", "EventLoop", "PostgreSQL", "Redis", "Values", "Resilience", "Security", "Locks"]),
@@ -128,7 +129,7 @@ let package = Package(
             "Platform", "ServiceKit",
             [
                 "Telemetry", "TelemetrySDK", "TelemetryExport", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks",
+                "AMQP", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks", "Caching",
             ]),
 
         module(
@@ -155,7 +156,7 @@ let package = Package(
                 "Models",
             ],
             hasMigrations: true),
-        service("Catalog", contracts: ["CatalogContracts"], hasMigrations: true),
+        service("Catalog", contracts: ["CatalogContracts", "Caching"], hasMigrations: true),
         service("Cart", contracts: ["CartContracts", "CatalogContracts", "OrdersContracts", "WarehouseContracts"]),
         service("Orders", contracts: allContracts, hasMigrations: true),
         service("Warehouse", contracts: allContracts + ["Models"], hasMigrations: true),
@@ -173,7 +174,7 @@ let package = Package(
         module("Operations", "Wiring", ["ServiceKit"] + services.map { .init(stringLiteral: $0) }),
         module(
             "Operations", "Observability",
-            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "Tasks", "ServiceKit"]
+            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "Tasks", "Caching", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "Scaffold", ["Models", "Values"]),
         module("Operations", "LocalStack", ["EventLoop"]),
@@ -244,6 +245,8 @@ let package = Package(
         tests("ConfigurationTests", ["Configuration"]),
         tests("ResilienceTests", ["Resilience", "Telemetry"]),
         tests("SecurityTests", ["Security", "EventLoop"]),
+        tests(
+            "CachingTests", ["Caching", "Redis", "EventLoop", "Telemetry", "TelemetryTesting", "LocalStack"]),
         tests(
             "TasksTests",
             [

@@ -1,3 +1,4 @@
+internal import CatalogContracts
 internal import HTTP
 internal import PostgreSQL
 package import ServiceKit
@@ -6,18 +7,20 @@ package import ServiceKit
 package enum CatalogService {
     package static let definition = ServiceDefinition(
         name: "catalog", summary: "products, categories, prices; lists cached in Redis", port: 8000,
-        database: "catalog_db", usesRedis: true, usesBroker: true,
+        database: "catalog_db", usesBroker: true,
         migrations: [
             Migration(1, "create_products", PackageResources._001_create_products_sql),
             Migration(2, "add_product_revision", PackageResources._002_add_product_revision_sql),
         ],
-        telemetry: CatalogTelemetry.declarations
+        caches: ["lists", "products"], telemetry: CatalogTelemetry.declarations
     ) { app in
         let telemetry = CatalogTelemetry(app.telemetry)
         let database = app.database
         let routes = ProductRoutes(
             database: database, products: ProductRepository(database: database),
-            cache: ProductCache(redis: app.redis, telemetry: telemetry), outbox: app.outbox, telemetry: telemetry)
+            cache: ProductCache(
+                lists: app.cache("lists", of: ProductPage.self), products: app.cache("products", of: ProductView.self)),
+            outbox: app.outbox, telemetry: telemetry)
 
         app.routes("/api/products", errors: .detail, routes.declare)
         app.routes("/internal", routes.declareInternal)

@@ -1,3 +1,4 @@
+internal import Caching
 internal import Cart
 internal import Catalog
 internal import Notifications
@@ -87,7 +88,11 @@ struct BusinessDashboard {
                     [.init(CatalogTelemetry.changes.series.rate(.panel).sum(by: "change"), "{{change}}")]),
                 .stacked(
                     "lists of products", .operations,
-                    [.init(CatalogTelemetry.lookups.series.rate(.panel).sum(by: "outcome"), "{{outcome}}")]),
+                    [
+                        .init(
+                            CacheTelemetry.requests.series.where("cache", .equals("catalog.lists")).rate(.panel)
+                                .sum(by: "outcome"), "{{outcome}}")
+                    ]),
             ])
     }
 

@@ -1,4 +1,5 @@
 internal import AMQP
+internal import Caching
 internal import PostgreSQL
 internal import Redis
 internal import ServiceKit
@@ -70,6 +71,42 @@ extension ServiceDashboard {
                 .lines(
                     "connections", .none, [.init(mine(RedisTelemetry.connected.series).now.sum(by: []), "open")],
                     alert: "RedisDisconnected"),
+            ])
+    }
+
+    var caches: Dashboard.Row {
+        let requests = mine(CacheTelemetry.requests.series)
+        return Dashboard.Row(
+            "Caches",
+            [
+                .stacked(
+                    "values, by where they came from", .operations,
+                    [.init(requests.rate(.panel).sum(by: "cache", "outcome"), "{{cache}} {{outcome}}")], width: 6),
+                .lines(
+                    "share that was there", .share,
+                    [
+                        .init(
+                            requests.where("outcome", .equals("hit")).rate(.panel).sum(by: "cache")
+                                .share(of: requests.rate(.panel).sum(by: "cache")),
+                            "{{cache}}")
+                    ], width: 6),
+                .stacked(
+                    "kept, or why not", .operations,
+                    [
+                        .init(
+                            mine(CacheTelemetry.stores.series).rate(.panel).sum(by: "cache", "outcome"),
+                            "{{cache}} {{outcome}}")
+                    ], width: 6),
+                .lines(
+                    "made outdated", .operations,
+                    [
+                        .init(
+                            mine(CacheTelemetry.invalidations.series).rate(.panel).sum(by: "cache", "outcome"),
+                            "changes of {{cache}} {{outcome}}"),
+                        .init(
+                            mine(CacheTelemetry.invalidated.series).rate(.panel).sum(by: "cache"),
+                            "entries of {{cache}}"),
+                    ], width: 6),
             ])
     }
 

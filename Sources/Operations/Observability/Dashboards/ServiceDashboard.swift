@@ -15,6 +15,7 @@ struct ServiceDashboard {
         if service.database != nil { rows.append(database) }
         if service.usesRedis { rows.append(redis) }
         if service.usesBroker { rows += [events] }
+        if !service.caches.isEmpty { rows.append(caches) }
         if !service.tasks.isEmpty { rows.append(tasks) }
         rows.append(calls)
         if !service.telemetry.metrics.isEmpty { rows.append(own) }

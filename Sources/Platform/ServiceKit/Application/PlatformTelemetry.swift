@@ -1,4 +1,5 @@
 internal import AMQP
+internal import Caching
 internal import EventLoop
 internal import HTTP
 internal import PostgreSQL
@@ -23,6 +24,7 @@ extension ServiceDefinition {
             ]
         }
         if usesRedis { scopes.append(.init("Redis client", RedisTelemetry.declarations)) }
+        if !caches.isEmpty { scopes.append(.init("caches", CacheTelemetry.declarations)) }
         if !tasks.isEmpty { scopes.append(.init("tasks", TaskTelemetry.declarations)) }
         if usesBroker {
             scopes += [

@@ -18,6 +18,8 @@ package struct ServiceDefinition: Sendable {
     /// The tasks that its workers run (its own: exactly those that `build` registers handlers for), and those of other
     /// services that it enqueues.
     package var tasks: [TaskDeclaration]
+    /// What it keeps in Redis for a while: the names of its caches, each made with `app.cache`.
+    package var caches: [String]
     /// Every metric, span name and log event that the service declares.
     package var telemetry: TelemetryDeclarations
     /// Declarations of clients that the service brings itself, such as mail.
@@ -28,7 +30,8 @@ package struct ServiceDefinition: Sendable {
     package init(
         name: String, summary: String, port: Int, database: String? = nil, usesRedis: Bool = false,
         usesBroker: Bool = false, migrations: [Migration] = [],
-        consumes: [Subscription] = [], tasks: [TaskDeclaration] = [], telemetry: TelemetryDeclarations = .init(),
+        consumes: [Subscription] = [], tasks: [TaskDeclaration] = [], caches: [String] = [],
+        telemetry: TelemetryDeclarations = .init(),
         clients: [TelemetryContract.Scope] = [],
         build: @escaping @Sendable (Application) async throws -> Void
     ) {
@@ -36,12 +39,13 @@ package struct ServiceDefinition: Sendable {
         self.summary = summary
         self.port = port
         self.database = database
-        // Tasks wait in Redis.
-        self.usesRedis = usesRedis || !tasks.isEmpty
+        // Tasks wait in Redis, and caches are there.
+        self.usesRedis = usesRedis || !tasks.isEmpty || !caches.isEmpty
         self.usesBroker = usesBroker
         self.migrations = migrations
         self.consumes = consumes
         self.tasks = tasks
+        self.caches = caches
         self.telemetry = telemetry
         self.clients = clients
         self.build = build

@@ -1,6 +1,7 @@
+internal import Caching
 internal import Values
 
-/// What a list of products is asked for; its text is the cache's key.
+/// What a list of products is asked for; with its key in the cache.
 struct ProductQuery: Hashable, Sendable {
     enum Order: String, Sendable { case name, price }
 
@@ -13,11 +14,10 @@ struct ProductQuery: Hashable, Sendable {
     var maxPrice: Money?
     var companyID: String?
 
-    /// One text for one query, whatever is in the category's name.
-    var cacheKey: String {
-        [
-            companyID ?? "", "\(skip)", "\(limit)", order.rawValue, isDescending ? "desc" : "asc",
-            minPrice?.description ?? "", maxPrice?.description ?? "", category ?? "",
-        ].joined(separator: "|")
+    /// One key for one query, whatever is in the category's name.
+    var cacheKey: CacheKey {
+        CacheKey(
+            company: companyID, category ?? "", "\(skip)", "\(limit)", order.rawValue, isDescending ? "desc" : "asc",
+            minPrice?.description ?? "", maxPrice?.description ?? "")
     }
 }

@@ -1,3 +1,4 @@
+internal import Caching
 internal import CatalogContracts
 internal import HTTP
 internal import HTTPCodec
@@ -133,10 +134,13 @@ struct ProductRoutes: Sendable {
     }
 
     @Sendable private func show(_ request: Request) async throws -> HTTPResponse {
-        let product = try await products.find(
-            try request.uuid("product_id"), companyID: try request.caller().companyID)
-        guard let product else { throw Self.unknown }
-        return try .json(product)
+        let id = try request.uuid("product_id")
+        let companyID = try request.caller().companyID
+        return try .json(
+            try await cache.products.value(ProductCache.key(id, companyID: companyID)) {
+                guard let product = try await products.find(id, companyID: companyID) else { throw Self.unknown }
+                return product
+            })
     }
 
     /// For other services: several products at once.
@@ -162,7 +166,7 @@ struct ProductRoutes: Sendable {
             try await outbox.append(
                 ProductCreated(product: product, companyID: companyID, revision: 1), in: transaction)
         }
-        await changed("created", product.productID)
+        await changed("created", product.productID, companyID)
         return try .json(product, status: .created)
     }
 
@@ -171,16 +175,17 @@ struct ProductRoutes: Sendable {
         let body: ProductBody = try await request.json()
         let companyID = try request.caller().companyID
         let product = try body.product(id)
-        let isKnown = try await database.transaction { [products, outbox] transaction in
-            guard let revision = try await products.update(product, companyID: companyID, in: transaction) else {
-                return false
+        _ = try await cache.products.write(ProductCache.key(id, companyID: companyID)) {
+            try await database.transaction { [products, outbox] transaction in
+                guard let revision = try await products.update(product, companyID: companyID, in: transaction) else {
+                    throw Self.unknown
+                }
+                try await outbox.append(
+                    ProductUpdated(product: product, companyID: companyID, revision: revision), in: transaction)
             }
-            try await outbox.append(
-                ProductUpdated(product: product, companyID: companyID, revision: revision), in: transaction)
-            return true
+            return product
         }
-        guard isKnown else { throw Self.unknown }
-        await changed("updated", id)
+        await changed("updated", id, companyID)
         return try .json(product)
     }
 
@@ -196,12 +201,13 @@ struct ProductRoutes: Sendable {
             return true
         }
         guard isKnown else { throw Self.unknown }
-        await changed("deleted", id)
+        await cache.products.invalidate(ProductCache.key(id, companyID: companyID))
+        await changed("deleted", id, companyID)
         return .empty()
     }
 
-    private func changed(_ change: String, _ id: String) async {
-        await cache.invalidate()
+    private func changed(_ change: String, _ id: String, _ companyID: String?) async {
+        await cache.changed(companyID: companyID)
         telemetry.noteChange(change, productID: id)
     }
 

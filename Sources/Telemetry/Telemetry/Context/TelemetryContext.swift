@@ -42,6 +42,11 @@ package final class TelemetryContext: Sendable {
             span: span, requestID: requestID, baggage: baggage, deadline: deadline, details: details)
     }
 
+    /// The same context for what must be done even when the request's time is over.
+    package var withoutDeadline: TelemetryContext {
+        TelemetryContext(span: span, requestID: requestID, baggage: baggage, details: details)
+    }
+
     /// The same context, whose lines below the log's level are kept.
     func keeping(_ details: LogDetails) -> TelemetryContext {
         TelemetryContext(span: span, requestID: requestID, baggage: baggage, deadline: deadline, details: details)
