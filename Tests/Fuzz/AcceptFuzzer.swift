@@ -8,6 +8,9 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let header = String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
     let format = ExpositionFormat.negotiate(accept: header)
     precondition(format.contentType.contains("version="))
+    // Protobuf is for who names it, and only where it is offered.
+    let offered = ExpositionFormat.negotiate(accept: header, offersProtobuf: true)
+    precondition(offered == format || offered == .protobuf && header.lowercased().contains("delimited"))
     let ranges = MediaRange.parse(header)
     precondition(ranges.count <= 32 && ranges.allSatisfy { (0...1).contains($0.quality) && !$0.type.isEmpty })
     // Spaces around separators mean nothing.

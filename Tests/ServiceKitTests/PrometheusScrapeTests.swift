@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import HTTP
 import HTTPCodec
 import LocalStack
@@ -66,8 +67,11 @@ import Testing
         }
 
         func exemplars(of route: String) async throws -> [Exemplars] {
-            let query = #"http_request_duration_seconds_bucket{route="\#(route)"}"#
-            return try await get(
+            try await exemplars(#"http_request_duration_seconds_bucket{route="\#(route)"}"#)
+        }
+
+        func exemplars(_ query: String) async throws -> [Exemplars] {
+            try await get(
                 Reply<Exemplars>.self, "/api/v1/query_exemplars",
                 ["query": query, "start": "0", "end": "\(TestService.now + 60)"]
             ).data
@@ -119,6 +123,83 @@ import Testing
             #expect(found.first?.seriesLabels["route"] == "/hello")
 
             // As many samples as the service says that it has shown: none was dropped, none was there twice.
+            #expect(
+                try await eventually {
+                    let samples = try await api.query("scrape_samples_scraped == on() telemetry_series")
+                    return (samples.first?.value.number ?? 0) > 100
+                })
+        }
+    }
+
+    // MARK: Native histograms
+
+    private static let took = Histogram(
+        "took_seconds", unit: .seconds, help: "Duration.", labels: ["route"], initial: [["/idle"]])
+
+    /// From 1 ms to 10 s, even in their logarithms.
+    private static let values: [Double] = (0..<1_000).map { 0.001 * pow(10, Double($0) * 4 / 999) }
+
+    /// Prometheus as Debian has it, with its native histograms on: what it stores of ours is what was observed.
+    @Test(arguments: [HistogramForms.Native.together, .apart])
+    func prometheusStoresNativeHistograms(native: HistogramForms.Native) async throws {
+        let context = SpanContext(traceID: TraceID(high: 5, low: 6), spanID: SpanID(7), isSampled: true)
+        try await TestService.run(
+            histograms: HistogramForms(native: native),
+            build: { app in
+                app.telemetry.metrics.counter(Self.visits).series(Self.hostile).add(7)
+                _ = app.telemetry.metrics.histogram(Self.took)
+            }
+        ) { (service: TestService) async throws in
+            let took = service.capture.telemetry.metrics.histogram(Self.took).series("/a")
+            for value in Self.values { took.record(value, exemplar: context) }
+            took.record(0)
+            let folder = "/tmp/vitrine-native-\(native.rawValue)-\(ProcessInfo.processInfo.processIdentifier)"
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let prometheus = try PrometheusServer(
+                folder: folder, port: try Ports.free(),
+                targets: [("shopfront", String(service.url.dropFirst("http://".count)))], alertmanager: nil,
+                scrapeIntervalSeconds: 1, arguments: ["--enable-feature=native-histograms"])
+            defer { prometheus.stop() }
+            let api = API(url: prometheus.url, client: service.client)
+            func number(_ query: String) async throws -> Double? { try await api.query(query).first?.value.number }
+
+            #expect(try await eventually(seconds: 60) { try await api.isReady() })
+            #expect(
+                try await eventually(seconds: 60) {
+                    try await number(#"histogram_count(took_seconds{route="/a"})"#) == 1_001
+                })
+            #expect(try await number(#"histogram_count(took_seconds{route="/idle"})"#) == 0)
+            let sum = try await number(#"histogram_sum(took_seconds{route="/a"})"#)
+            #expect(abs((sum ?? 0) - Self.values.reduce(0, +)) < 1e-6)
+            // Of 1,001 values, one of them zero: within a bucket, which is 9 % wide at scale 3.
+            for (quantile, index) in [(0.1, 99), (0.5, 499), (0.9, 899), (0.99, 989)] {
+                let found = try await number(#"histogram_quantile(\#(quantile), took_seconds{route="/a"})"#) ?? 0
+                #expect(abs(found / Self.values[index] - 1) < 0.1, "\(quantile): \(found)")
+            }
+            let visits = try await api.query("visits_total")
+            #expect(visits.map { $0.metric["page"] } == [Self.hostile] && visits.map(\.value.number) == [7])
+            let exemplars = try await api.exemplars(#"took_seconds{route="/a"}"#).flatMap(\.exemplars)
+            #expect(exemplars.contains { $0.labels["trace_id"] == context.traceID.description })
+
+            // More of the same: what it makes of two scrapes.
+            for value in Self.values { took.record(value) }
+            #expect(
+                try await eventually(seconds: 60) {
+                    let found = try await number(
+                        #"histogram_quantile(0.99, sum(rate(took_seconds{route="/a"}[1m])))"#)
+                    return abs((found ?? 0) / Self.values[989] - 1) < 0.1
+                })
+            #expect(try await eventually { try await number("up") == 1 })
+            guard native == .apart else { return }
+            // The classic form is there as ever, by the same names.
+            let cumulative = #"took_seconds_bucket{route="/a",le="1.0"}"#
+            let below = Double(2 * Self.values.count { $0 <= 1 } + 1)
+            #expect(try await eventually { try await number(cumulative) == below })
+            #expect(try await number(#"took_seconds_bucket{route="/a",le="+Inf"}"#) == 2_001)
+            #expect(try await number(#"took_seconds_count{route="/a"}"#) == 2_001)
+            #expect(try await number(#"took_seconds_bucket{route="/idle",le="+Inf"}"#) == 0)
+            let classic = try await api.exemplars(#"took_seconds_bucket{route="/a"}"#).flatMap(\.exemplars)
+            #expect(classic.contains { $0.labels["trace_id"] == context.traceID.description })
             #expect(
                 try await eventually {
                     let samples = try await api.query("scrape_samples_scraped == on() telemetry_series")

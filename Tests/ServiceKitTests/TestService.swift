@@ -26,11 +26,12 @@ struct TestService {
     static func run<T>(
         name: String = "shopfront", database: String? = nil, usesRedis: Bool = false, usesBroker: Bool = false,
         migrations: [Migration] = [], values: [String: String] = [:], logLevel: LogLevel = .debug,
-        logDetails: LogDetailsPolicy = .off,
+        logDetails: LogDetailsPolicy = .off, histograms: HistogramForms = HistogramForms(),
         build: @escaping @Sendable (Application) async throws -> Void, _ body: (TestService) async throws -> T
     ) async throws -> T {
         let capture = TelemetryCapture(
-            serviceName: name, sampler: .parentBased(root: .alwaysOn), logLevel: logLevel, logDetails: logDetails)
+            serviceName: name, sampler: .parentBased(root: .alwaysOn), logLevel: logLevel, logDetails: logDetails,
+            histograms: histograms)
         let definition = ServiceDefinition(
             name: name, summary: "a service under test", port: 0, database: database, usesRedis: usesRedis,
             usesBroker: usesBroker, migrations: migrations, build: build)

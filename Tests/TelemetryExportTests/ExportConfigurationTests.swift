@@ -145,6 +145,34 @@ extension ExportConfiguration {
         #expect(OTLPSignal.allCases.map { configuration.exportTimeoutMilliseconds($0) } == [13, 12, 11])
     }
 
+    @Test func theFormsOfHistogramsAreChosen() {
+        let aggregation = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+        var values = [
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_METRICS_EXPORTER": "otlp",
+            aggregation: "Base2_Exponential_Bucket_Histogram",
+        ]
+        var configuration = ExportConfiguration(values: values)
+        #expect(configuration.histograms == HistogramForms(native: .off, isExponentialExported: true))
+        #expect(configuration.warnings.isEmpty)
+        values["OTEL_METRICS_EXPORTER"] = "prometheus"
+        // Nobody gets it: nobody pays for it.
+        #expect(!ExportConfiguration(values: values).histograms.areExponential)
+        for (text, native) in [("off", .off), ("together", .together), ("Apart", .apart)]
+            as [(String, HistogramForms.Native)]
+        {
+            configuration = ExportConfiguration(values: ["VITRINE_NATIVE_HISTOGRAMS": text])
+            #expect(configuration.histograms == HistogramForms(native: native))
+            #expect(configuration.warnings.isEmpty)
+        }
+        configuration = ExportConfiguration(values: [
+            aggregation: "drop", "VITRINE_NATIVE_HISTOGRAMS": "on", "OTEL_METRICS_EXPORTER": "otlp",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318",
+        ])
+        #expect(configuration.histograms == HistogramForms())
+        #expect(configuration.warnings.count == 2)
+        #expect(configuration.warnings.allSatisfy { !$0.contains("drop") })
+    }
+
     @Test func aCollectorHasItsDefaults() {
         let target = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"]).traces
         #expect(target?.isCompressed == true && target?.isJSON == false)

@@ -155,6 +155,59 @@ import Testing
         }
     }
 
+    @Test(arguments: ["http/protobuf", "http/json"])
+    func exponentialHistogramsAreDecodedByOpenTelemetryProto(form: String) async throws {
+        let values = [
+            "OTEL_METRICS_EXPORTER": "otlp", "OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_PROTOCOL": form,
+            "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram",
+        ]
+        try await run(values) { pipeline, collector in
+            let metrics = pipeline.telemetry(for: "orders").metrics
+            let histogram = metrics.histogram(Self.duration).series()
+            let span = SpanContext(traceID: TraceID(high: 1, low: 2), spanID: SpanID(3), isSampled: true)
+            histogram.record(0.05, exemplar: span)
+            for value in [0, 0.25, 0.5, 5, 1e4, -2] { histogram.record(value) }
+            _ = metrics.histogram(Histogram("idle_seconds", unit: .seconds, help: "Idle.")).series()
+            await pipeline.shutdown(timeoutSeconds: 4)
+            let received = try #require(collector.requests.first)
+            let program =
+                Self.reading + """
+                    request = read(ExportMetricsServiceRequest())
+                    resource, = request.resource_metrics
+                    found = {m.name: m for s in resource.scope_metrics for m in s.metrics}
+                    # All of them, those of the process too.
+                    assert not [m for m in found.values() if m.HasField("histogram")]
+                    metric = found["took_seconds"]
+                    assert metric.unit == "s" and metric.exponential_histogram.aggregation_temporality == 2
+                    point, = metric.exponential_histogram.data_points
+                    assert point.count == 7 and abs(point.sum - 10003.8) < 1e-9, point
+                    assert point.zero_count == 1 and point.zero_threshold == 2.0 ** -128
+                    assert point.min == -2 and point.max == 1e4
+                    assert 0 < point.start_time_unix_nano < point.time_unix_nano
+                    base = 2.0 ** 2.0 ** -point.scale
+                    def read(buckets):
+                        return {buckets.offset + i: n for i, n in enumerate(buckets.bucket_counts) if n}
+                    positive, negative = read(point.positive), read(point.negative)
+                    assert len(point.positive.bucket_counts) <= 160
+                    # No finer scale would do: from 0.05 to 10,000 there are 17.6 octaves.
+                    assert point.scale == 3, point.scale
+                    for value in [0.05, 0.25, 0.5, 5, 1e4]:
+                        index, = [i for i in positive if base ** i * (1 + 1e-12) < value <= base ** (i + 1) * (1 + 1e-12)]
+                        assert positive.pop(index) == 1
+                    assert not positive
+                    index, = negative
+                    assert negative[index] == 1 and abs(base ** (index + 1) - 2) < 1e-12
+                    exemplar, = point.exemplars
+                    assert exemplar.as_double == 0.05 and exemplar.span_id.hex() == "0000000000000003"
+                    idle, = found["idle_seconds"].exponential_histogram.data_points
+                    assert idle.count == 0 and not idle.HasField("min") and not idle.positive.bucket_counts
+                    print("ok")
+                    """
+            let judged = try await Judge.python(program, [form], input: received.body)
+            #expect(judged.output == "ok\n", "\(judged.errors)")
+        }
+    }
+
     @Test func metricsOfManySeriesAreSplit() async throws {
         let registry = MetricRegistry()
         for family in 0..<12 {

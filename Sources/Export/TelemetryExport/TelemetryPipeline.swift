@@ -57,7 +57,7 @@ package final class TelemetryPipeline: Sendable {
     /// - Parameter output: the descriptor that log lines are written to; standard output unless told otherwise.
     package init(configuration: ExportConfiguration, group: EventLoopGroup, output: Int32 = STDOUT_FILENO) {
         self.configuration = configuration
-        let metrics = MetricRegistry()
+        let metrics = MetricRegistry(histograms: configuration.histograms)
         let shipper = configuration.logstash.map {
             LogstashShipper(address: $0, tls: configuration.logstashTLS, metrics: metrics)
         }
@@ -135,6 +135,7 @@ package final class TelemetryPipeline: Sendable {
                 resource: resource, sampler: configuration.sampler, spanSink: spanSink, logSink: writer,
                 // A control of its own: what is set through one service leaves the others alone.
                 logLevel: LogLevelControl(configuration.logLevel), spanLimits: configuration.spanLimits,
+                metrics: MetricRegistry(histograms: configuration.histograms),
                 logRecordSink: logProcessor?.sink(for: resource), logDetails: configuration.logDetails)
             telemetry.metrics.info(Self.targetInfo, Self.resourceLabels.map { resource[$0.attribute] })
             telemetry.metrics.include(own.metrics)

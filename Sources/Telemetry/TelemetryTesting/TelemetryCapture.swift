@@ -16,14 +16,17 @@ package final class TelemetryCapture: Sendable {
     ///   - clock: a clock to move by hand; the system's when nil.
     ///   - logLevel: lines below are not written.
     ///   - logDetails: lines below the level that are kept for each request.
+    ///   - histograms: the forms of histograms.
     package init(
         serviceName: String = "test", sampler: Sampler = .alwaysOn, clock: ManualClock? = nil,
-        logLevel: LogLevel = .debug, logDetails: LogDetailsPolicy = .off
+        logLevel: LogLevel = .debug, logDetails: LogDetailsPolicy = .off,
+        histograms: HistogramForms = HistogramForms()
     ) {
         self.clock = clock
         telemetry = Telemetry(
             resource: ServiceResource(name: serviceName), sampler: sampler, spanSink: spanMemory, logSink: logMemory,
             logLevel: LogLevelControl(logLevel), clock: clock.map(TelemetryClock.manual) ?? .system,
+            metrics: MetricRegistry(histograms: histograms),
             logRecordSink: recordMemory, logDetails: logDetails)
     }
 

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Who emits, and the standard variables that can have one value only or none here: a deployment that sets them is told,
 /// rather than left to wonder.
 extension ExportConfiguration {
@@ -36,7 +38,6 @@ extension ExportConfiguration {
         ("OTEL_PROPAGATORS", ["tracecontext,baggage", "baggage,tracecontext"]),
         ("OTEL_METRICS_EXEMPLAR_FILTER", ["trace_based"]),
         ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ["cumulative"]),
-        ("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", ["explicit_bucket_histogram"]),
     ]
     /// Standard variables of things that are not here.
     private static let absent: [(name: String, instead: String)] = [
@@ -50,6 +51,24 @@ extension ExportConfiguration {
         ("OTEL_INSTRUMENTATION_HTTP_KNOWN_METHODS", "nothing: methods beyond those of RFC 9110 and PATCH are _OTHER"),
         ("OTEL_EXPORTER_ZIPKIN_ENDPOINT", "nothing: spans go out by OTLP"),
     ]
+
+    /// The forms of histograms: what OTLP gets, and what `/metrics` offers.
+    mutating func readHistograms(_ settings: ExportSettings) {
+        let aggregation = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+        switch settings[aggregation]?.lowercased() {
+        case nil, "explicit_bucket_histogram": break
+        // Kept only where it is sent.
+        case "base2_exponential_bucket_histogram": histograms.isExponentialExported = targets[.metrics] != nil
+        default: warn(aggregation, "explicit_bucket_histogram or base2_exponential_bucket_histogram")
+        }
+        let native = "VITRINE_NATIVE_HISTOGRAMS"
+        guard let text = settings[native] else { return }
+        if let value = HistogramForms.Native(rawValue: text.lowercased()) {
+            histograms.native = value
+        } else {
+            warn(native, HistogramForms.Native.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+    }
 
     mutating func readFixed(_ settings: ExportSettings) {
         for (name, accepted) in Self.fixed {

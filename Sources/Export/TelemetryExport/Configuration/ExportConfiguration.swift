@@ -31,6 +31,8 @@ package struct ExportConfiguration: Sendable {
     package var metricIntervalMilliseconds = 60_000
     /// `OTEL_METRIC_EXPORT_TIMEOUT`: for one request of data points, retries included.
     package var metricTimeoutMilliseconds = 30_000
+    /// `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION` and `VITRINE_NATIVE_HISTOGRAMS`.
+    package var histograms = HistogramForms()
     /// How failed exports are tried again.
     package var retry = RetryPolicy()
     /// `VITRINE_OTLP_SPOOL`: the folder that keeps what a collector could not take; nil to keep it in memory only.
@@ -67,10 +69,12 @@ package struct ExportConfiguration: Sendable {
         readResource(settings)
         readLogs(settings)
         readFixed(settings)
+        readHistograms(settings)
         if settings["OTEL_SDK_DISABLED"]?.lowercased() == "true" {
             sampler = .alwaysOff
             tail = nil
             targets = [:]
+            histograms.isExponentialExported = false
         }
     }
 

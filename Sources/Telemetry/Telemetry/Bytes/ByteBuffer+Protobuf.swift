@@ -28,6 +28,15 @@ extension ByteBuffer {
         appendVarint(value)
     }
 
+    /// Appends a signed integer that is small in magnitude (`sint32`, `sint64`).
+    package mutating func appendField(_ field: Int, zigzag value: Int) {
+        appendTag(field, .varint)
+        appendZigzag(Int64(value))
+    }
+
+    /// Appends a signed integer as a varint: 0, -1, 1, -2, … are 0, 1, 2, 3, …
+    package mutating func appendZigzag(_ value: Int64) { appendVarint(UInt64(bitPattern: value << 1 ^ value >> 63)) }
+
     /// Appends eight bytes, the lowest first.
     package mutating func appendField(_ field: Int, fixed64 value: UInt64) {
         appendTag(field, .fixed64)
@@ -72,6 +81,15 @@ extension ByteBuffer {
         appendTag(field, .lengthDelimited)
         appendVarint(UInt64(bytes.count))
         append(bytes)
+    }
+
+    /// Appends bytes, or text as its bytes.
+    package mutating func appendField(_ field: Int, bytes: ArraySlice<UInt8>) {
+        appendTag(field, .lengthDelimited)
+        appendVarint(UInt64(bytes.count))
+        bytes.withUnsafeBufferPointer { source in
+            if let start = source.baseAddress { append(start, count: source.count) }
+        }
     }
 
     /// Appends the head of a nested message whose length is known; its `length` bytes must follow.

@@ -25,6 +25,14 @@ package struct ProtobufReader {
         return (Int(tag >> 3), value)
     }
 
+    /// The numbers of a packed field, up to the first byte that makes no sense.
+    package static func varints(in bytes: ArraySlice<UInt8>) -> [UInt64] {
+        var reader = ProtobufReader(bytes)
+        var numbers: [UInt64] = []
+        while let number = reader.varint() { numbers.append(number) }
+        return numbers
+    }
+
     private mutating func value(ofType type: UInt64) -> Value? {
         switch type {
         case 0: return varint().map(Value.varint)

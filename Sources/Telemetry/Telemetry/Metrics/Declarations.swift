@@ -40,6 +40,15 @@ package struct MetricDeclaration: Hashable, Sendable {
         return unit.suffix.isEmpty || rest.hasSuffix("_" + unit.suffix)
     }
 
+    /// The name of its samples, the same in every format, so that a query does not depend on which one was negotiated.
+    package var sampleName: String {
+        switch kind {
+        case .counter: name.hasSuffix("_total") ? name : name + "_total"
+        case .info: name.hasSuffix("_info") ? name : name + "_info"
+        case .gauge, .upDownCounter, .histogram: name
+        }
+    }
+
     /// Every name that its series and its family have in one of the formats: no other metric may have them too.
     var exposedNames: [String] {
         switch kind {

@@ -4,14 +4,20 @@ internal import Synchronization
 /// A histogram bound to a registry: one series for each set of label values.
 package final class HistogramFamily: Sendable {
     package let declaration: MetricDeclaration
+    /// Its series have the exponential form, too.
+    package let isExponential: Bool
     private let index: SeriesIndex
 
-    init(_ declaration: MetricDeclaration, problems: MetricProblems) {
+    /// - Parameter isExponential: its series keep the exponential form, too.
+    init(_ declaration: MetricDeclaration, problems: MetricProblems, isExponential: Bool) {
         self.declaration = declaration
+        self.isExponential = isExponential
         let bounds = HistogramFamily.validBounds(declaration.buckets)
         if bounds != declaration.buckets { problems.report(.invalidBuckets, metric: declaration.name) }
         index = SeriesIndex(declaration, problems: problems) { text in
-            HistogramSeries(labelText: text, bounds: bounds, metric: declaration.name, problems: problems)
+            HistogramSeries(
+                labelText: text, bounds: bounds, metric: declaration.name, problems: problems,
+                isExponential: isExponential)
         }
     }
 
@@ -73,12 +79,17 @@ package final class HistogramSeries: Sendable {
     package let cells: ShardedCells
     /// The last exemplar of each bucket.
     package let exemplars: ExemplarTable
+    /// The same values in the exponential form; nil when nobody wants it.
+    package let exponential: ExponentialShards?
     private let metric: String
     private let problems: MetricProblems
 
-    init(labelText: [UInt8], bounds: [Double], metric: String, problems: MetricProblems) {
+    init(
+        labelText: [UInt8], bounds: [Double], metric: String, problems: MetricProblems, isExponential: Bool = false
+    ) {
         self.labelText = labelText
         self.bounds = bounds
+        exponential = isExponential ? ExponentialShards() : nil
         self.metric = metric
         self.problems = problems
         cells = ShardedCells(cellCount: bounds.count + 2)
@@ -106,6 +117,8 @@ package final class HistogramSeries: Sendable {
             ShardedCells.addShared(value, to: block, 0)
             block[bucket &+ 1].wrappingAdd(1, ordering: .relaxed)
         }
+        // Afterwards: who reads the exponential form first never sees fewer values in the buckets.
+        if let exponential { exponential.record(value, ordinal: ordinal) }
         if let exemplar, exemplar.isSampled { exemplars.offer(value, exemplar, bucket: bucket) }
     }
 

@@ -16,6 +16,43 @@ package enum LabelText {
         return buffer.array()
     }
 
+    /// Calls `body` with the name and the value, without escapes, of each label of a text that `encode` has made.
+    package static func forEach(
+        in text: [UInt8], _ body: (_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Void
+    ) {
+        var rest = text[...]
+        while let equals = rest.firstIndex(of: UInt8(ascii: "=")) {
+            let name = rest[..<equals]
+            rest = rest[equals...].dropFirst(2)
+            var end = rest.startIndex
+            var isEscaped = false
+            while end < rest.endIndex, rest[end] != UInt8(ascii: "\"") {
+                if rest[end] == UInt8(ascii: "\\") {
+                    isEscaped = true
+                    end += 1
+                }
+                end += 1
+            }
+            guard end < rest.endIndex else { return }
+            body(name, isEscaped ? unescaped(rest[..<end])[...] : rest[..<end])
+            rest = rest[end...].dropFirst()
+            if rest.first == UInt8(ascii: ",") { rest = rest.dropFirst() }
+        }
+    }
+
+    private static func unescaped(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        var rest = text
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "\\"), let escaped = rest.popFirst() else {
+                result.append(byte)
+                continue
+            }
+            result.append(escaped == UInt8(ascii: "n") ? UInt8(ascii: "\n") : escaped)
+        }
+        return result
+    }
+
     /// Appends a label value with its escapes.
     package static func appendEscaped(_ value: String, to buffer: inout ByteBuffer) {
         for byte in value.utf8 {

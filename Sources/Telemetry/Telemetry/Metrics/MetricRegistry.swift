@@ -41,7 +41,11 @@ package final class MetricRegistry: Sendable {
     let problems = MetricProblems()
     private let state = Mutex(State())
 
-    package init() {
+    /// The forms that its histograms have.
+    package let histograms: HistogramForms
+
+    package init(histograms: HistogramForms = HistogramForms()) {
+        self.histograms = histograms
         let problems = problems
         for reason in MetricProblems.Reason.allCases {
             observe(Self.misuse, labels: [reason.rawValue]) { Double(problems.count(reason)) }
@@ -70,7 +74,8 @@ package final class MetricRegistry: Sendable {
 
     /// Binds a declaration; binding the same one twice gives the same family.
     package func histogram(_ histogram: Histogram) -> HistogramFamily {
-        let new = HistogramFamily(histogram.declaration, problems: problems)
+        let new = HistogramFamily(
+            histogram.declaration, problems: problems, isExponential: histograms.areExponential)
         if case .histogram(let family) = bind(.histogram(new)) { return family }
         return new
     }

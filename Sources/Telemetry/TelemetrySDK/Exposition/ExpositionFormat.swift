@@ -2,6 +2,8 @@
 package enum ExpositionFormat: Hashable, Sendable {
     case prometheusText(version: String)
     case openMetrics(version: String)
+    /// `io.prometheus.client.MetricFamily` messages, each with its length in front.
+    case protobuf
 
     /// What is sent to whoever does not ask for anything that we know.
     package static let fallback = ExpositionFormat.prometheusText(version: "0.0.4")
@@ -20,8 +22,12 @@ package enum ExpositionFormat: Hashable, Sendable {
             "text/plain; version=\(version); charset=utf-8; escaping=underscores"
         case .openMetrics(let version):
             "application/openmetrics-text; version=\(version); charset=utf-8; escaping=underscores"
+        case .protobuf: "\(Self.protobufType); proto=\(Self.protobufMessage); encoding=delimited"
         }
     }
+
+    private static let protobufType = "application/vnd.google.protobuf"
+    private static let protobufMessage = "io.prometheus.client.MetricFamily"
 
     var isOpenMetrics: Bool {
         if case .openMetrics = self { return true }
@@ -30,11 +36,12 @@ package enum ExpositionFormat: Hashable, Sendable {
 
     /// The supported format with the highest quality in an `Accept` header; of equals the one named first; the fallback
     /// when there is none: a person with a browser sees text, a scraper never sees 406.
-    package static func negotiate(accept: String?) -> ExpositionFormat {
+    /// - Parameter offersProtobuf: whether it may be protobuf, for who names it.
+    package static func negotiate(accept: String?, offersProtobuf: Bool = false) -> ExpositionFormat {
         guard let accept else { return fallback }
         let ranges = MediaRange.parse(accept)
         var best: (format: ExpositionFormat, quality: Double, position: Int)?
-        for format in all {
+        for format in offersProtobuf ? all + [.protobuf] : all {
             guard let (quality, position) = format.quality(in: ranges), quality > 0 else { continue }
             if let known = best, (known.quality, -known.position) >= (quality, -position) { continue }
             best = (format, quality, position)
@@ -54,10 +61,12 @@ package enum ExpositionFormat: Hashable, Sendable {
 
     /// How exactly a range names this format: 4 with its version, down to 1 for `*/*`; nil when it does not.
     private func specificity(of range: MediaRange) -> Int? {
+        if self == .protobuf { return Self.isProtobuf(range) ? 4 : nil }
         let (type, version, usual) =
             switch self {
             case .prometheusText(let version): ("text/plain", version, "0.0.4")
             case .openMetrics(let version): ("application/openmetrics-text", version, "1.0.0")
+            case .protobuf: (Self.protobufType, "", "")
             }
         switch range.type {
         case type:
@@ -68,5 +77,11 @@ package enum ExpositionFormat: Hashable, Sendable {
         case "*/*": return version == usual ? 1 : nil
         default: return nil
         }
+    }
+
+    /// The message and its encoding have to be named; a range like `*/*` means something readable.
+    private static func isProtobuf(_ range: MediaRange) -> Bool {
+        range.type == protobufType && range.parameters["proto"] == protobufMessage
+            && range.parameters["encoding"] == "delimited"
     }
 }

@@ -22,7 +22,7 @@ struct ExpositionWriter: ~Copyable {
             let series = family.allSeries
             guard !series.isEmpty else { return }
             writeHead(declaration)
-            let name = sampleName(declaration)
+            let name = declaration.sampleName
             for series in series {
                 writeSample(name, series.labelText, series.value, exemplar: openMetrics ? series.exemplar : nil)
             }
@@ -35,7 +35,7 @@ struct ExpositionWriter: ~Copyable {
             let values = family.read()
             guard !values.isEmpty else { return }
             writeHead(declaration)
-            let name = sampleName(declaration)
+            let name = declaration.sampleName
             for (labels, value) in values { writeSample(name, labels, value) }
         case .histogram(let family):
             let series = family.allSeries
@@ -97,19 +97,10 @@ struct ExpositionWriter: ~Copyable {
 
     /// OpenMetrics names a counter's family without `_total`, and an info's without `_info`.
     private func familyName(_ declaration: MetricDeclaration) -> String {
-        guard openMetrics else { return sampleName(declaration) }
+        guard openMetrics else { return declaration.sampleName }
         switch declaration.kind {
         case .counter: return declaration.name.removing(suffix: "_total")
         case .info: return declaration.name.removing(suffix: "_info")
-        case .gauge, .upDownCounter, .histogram: return declaration.name
-        }
-    }
-
-    /// The same in both formats, so that a query does not depend on which one was negotiated.
-    private func sampleName(_ declaration: MetricDeclaration) -> String {
-        switch declaration.kind {
-        case .counter: return declaration.name.removing(suffix: "_total") + "_total"
-        case .info: return declaration.name.removing(suffix: "_info") + "_info"
         case .gauge, .upDownCounter, .histogram: return declaration.name
         }
     }

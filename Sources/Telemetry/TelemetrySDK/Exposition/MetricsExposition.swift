@@ -1,7 +1,8 @@
 package import Telemetry
 
 /// The text of `/metrics` for one registry, in the format that the scraper accepts: Prometheus text 0.0.4 (and
-/// 1.0.0), or OpenMetrics 1.0 with exemplars; gzip when the scraper takes it.
+/// 1.0.0), or OpenMetrics 1.0 with exemplars; protobuf when the registry offers native histograms and the scraper prefers
+/// it; gzip when the scraper takes it.
 ///
 /// Families are ordered by name, series by label values, so that two scrapes differ only in what has changed. Bucket
 /// bounds read the same in both formats, so that a rule on `le` survives a change of format.
@@ -15,11 +16,8 @@ package struct MetricsExposition {
     package static func render(_ registry: MetricRegistry, accept: String?, acceptEncoding: String?)
         -> Rendered
     {
-        let format = ExpositionFormat.negotiate(accept: accept)
-        var writer = ExpositionWriter(openMetrics: format.isOpenMetrics)
-        for family in registry.families { writer.write(family) }
-        let series = writer.samples
-        let body = writer.finish()
+        let format = ExpositionFormat.negotiate(accept: accept, offersProtobuf: registry.histograms.native != .off)
+        let (body, series) = write(registry, format)
         if body.count >= minCompressedBytes, acceptsGzip(acceptEncoding), let compressed = Gzip.compress(body) {
             return Rendered(
                 body: compressed, contentType: format.contentType, contentEncoding: "gzip", series: series)
@@ -37,11 +35,20 @@ package struct MetricsExposition {
         package let series: Int
     }
 
-    /// The text in one format.
+    /// The body in one format.
     package static func render(_ registry: MetricRegistry, format: ExpositionFormat) -> [UInt8] {
+        write(registry, format).body
+    }
+
+    private static func write(_ registry: MetricRegistry, _ format: ExpositionFormat) -> (body: [UInt8], series: Int) {
+        if format == .protobuf {
+            var writer = ProtobufExpositionWriter(native: registry.histograms.native)
+            for family in registry.families { writer.write(family) }
+            return (writer.finish(), writer.samples)
+        }
         var writer = ExpositionWriter(openMetrics: format.isOpenMetrics)
         for family in registry.families { writer.write(family) }
-        return writer.finish()
+        return (writer.finish(), writer.samples)
     }
 
     /// Whether an `Accept-Encoding` header allows gzip (RFC 9110, section 12.5.3).

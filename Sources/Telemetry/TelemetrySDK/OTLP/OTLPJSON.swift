@@ -17,8 +17,13 @@ package enum OTLPJSON {
             case base64
             /// 32-bit integers, enumerations.
             case number
+            /// 32-bit integers whose sign is the lowest bit.
+            case zigzag
             case signed64
+            /// As eight bytes, also where it is repeated.
             case unsigned64
+            /// As varints where it is repeated.
+            case varint64
             case double
             case bool
             case message(@Sendable () -> Message)
@@ -83,7 +88,7 @@ package enum OTLPJSON {
         buffer.append(UInt8(ascii: "}"))
     }
 
-    /// The elements of a packed field of eight-byte numbers; anything else is one element.
+    /// The elements of a packed field of 64-bit numbers; anything else is one element.
     private static func unpacked(_ value: ProtobufReader.Value, _ kind: Field.Kind) -> [ProtobufReader.Value] {
         guard case .bytes(let bytes) = value else { return [value] }
         switch kind {
@@ -91,6 +96,7 @@ package enum OTLPJSON {
             return stride(from: bytes.startIndex, to: bytes.endIndex - 7, by: 8).map { start in
                 .fixed64(bytes[start..<(start + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) })
             }
+        case .varint64: return ProtobufReader.varints(in: bytes).map(ProtobufReader.Value.varint)
         default: return [value]
         }
     }
@@ -110,11 +116,13 @@ package enum OTLPJSON {
         case (.bool, .varint(let flag)): buffer.append(flag == 0 ? "false" : "true" as StaticString)
         case (.number, .varint(let bits)): buffer.appendDecimal(Int(Int64(bitPattern: bits)))
         case (.number, .fixed32(let bits)): buffer.appendDecimal(UInt64(bits))
+        case (.zigzag, .varint(let bits)):
+            buffer.appendDecimal(Int(Int64(bitPattern: bits >> 1) ^ -Int64(bitPattern: bits & 1)))
         case (.signed64, .varint(let bits)), (.signed64, .fixed64(let bits)):
             buffer.append(UInt8(ascii: "\""))
             buffer.appendDecimal(Int(Int64(bitPattern: bits)))
             buffer.append(UInt8(ascii: "\""))
-        case (.unsigned64, .varint(let bits)), (.unsigned64, .fixed64(let bits)):
+        case (.unsigned64, .varint(let bits)), (.unsigned64, .fixed64(let bits)), (.varint64, .varint(let bits)):
             buffer.append(UInt8(ascii: "\""))
             buffer.appendDecimal(bits)
             buffer.append(UInt8(ascii: "\""))

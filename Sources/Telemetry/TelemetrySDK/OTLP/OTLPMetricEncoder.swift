@@ -46,7 +46,7 @@ package struct OTLPMetricEncoder {
                 body.append(OTLPScope.message)
                 while let family = families.first, body.count < Self.fullBytes {
                     families = families.dropFirst()
-                    points += append(family, to: &body)
+                    points += append(family, isExponential: metrics.histograms.isExponentialExported, to: &body)
                 }
                 body.endMessage(inner)
                 body.endMessage(outer)
@@ -59,7 +59,9 @@ package struct OTLPMetricEncoder {
 
     /// Field 2 of `ScopeMetrics`.
     /// - Returns: the number of data points.
-    private func append(_ family: MetricRegistry.Family, to body: inout ByteBuffer) -> Int {
+    private func append(
+        _ family: MetricRegistry.Family, isExponential: Bool, to body: inout ByteBuffer
+    ) -> Int {
         let declaration = family.declaration
         var points = 0
         let start = body.count
@@ -80,6 +82,15 @@ package struct OTLPMetricEncoder {
                 points = append(values, declaration.kind, to: &body)
             case .observed(let family):
                 points = append(family.read().map { ($0.labelText, $0.value) }, declaration.kind, to: &body)
+            case .histogram(let family) where isExponential && family.isExponential:
+                body.appendMessage(10, expectedLengthBytes: 3) { body in
+                    for series in family.allSeries {
+                        guard let exponential = series.exponential?.snapshot() else { continue }
+                        append(series, exponential, to: &body)
+                        points += 1
+                    }
+                    body.appendField(2, varint: Self.cumulative)
+                }
             case .histogram(let family):
                 body.appendMessage(9, expectedLengthBytes: 3) { body in
                     for series in family.allSeries {
@@ -151,6 +162,37 @@ package struct OTLPMetricEncoder {
                 if let exemplar { append(exemplar, field: 8, to: &body) }
             }
             append(series.labelText, field: 9, to: &body)
+        }
+    }
+
+    /// Field 1 of `ExponentialHistogram`: an `ExponentialHistogramDataPoint`.
+    private func append(_ series: HistogramSeries, _ exponential: ExponentialHistogram, to body: inout ByteBuffer) {
+        body.appendMessage(1, expectedLengthBytes: 2) { body in
+            append(series.labelText, field: 1, to: &body)
+            body.appendField(2, fixed64: startNanoseconds)
+            body.appendField(3, fixed64: nowNanoseconds)
+            body.appendField(4, fixed64: exponential.count)
+            body.appendField(5, double: series.snapshot.sum)
+            body.appendField(6, zigzag: exponential.scale)
+            body.appendField(7, fixed64: exponential.zeroCount)
+            append(exponential.positive, field: 8, to: &body)
+            append(exponential.negative, field: 9, to: &body)
+            for exemplar in series.exemplars.snapshot() {
+                if let exemplar { append(exemplar, field: 11, to: &body) }
+            }
+            if let minimum = exponential.minimum { body.appendField(12, double: minimum) }
+            if let maximum = exponential.maximum { body.appendField(13, double: maximum) }
+            body.appendField(14, double: exponential.zeroThreshold)
+        }
+    }
+
+    private func append(_ buckets: ExponentialBuckets, field: Int, to body: inout ByteBuffer) {
+        guard !buckets.isEmpty else { return }
+        body.appendMessage(field, expectedLengthBytes: 2) { body in
+            body.appendField(1, zigzag: buckets.offset)
+            body.appendMessage(2, expectedLengthBytes: 2) { packed in
+                for count in buckets.counts { packed.appendVarint(count) }
+            }
         }
     }
 

@@ -83,6 +83,7 @@ enum OTLPSchema {
         1: Field("name", .text), 2: Field("description", .text), 3: Field("unit", .text),
         5: Field("gauge", .message { gauge }), 7: Field("sum", .message { sum }),
         9: Field("histogram", .message { histogram }),
+        10: Field("exponentialHistogram", .message { exponentialHistogram }),
     ])
     private static let gauge: Message = Message([1: Field("dataPoints", .message { number }, isRepeated: true)])
     private static let sum: Message = Message([
@@ -106,6 +107,21 @@ enum OTLPSchema {
         7: Field("explicitBounds", .double, isRepeated: true),
         8: Field("exemplars", .message { exemplar }, isRepeated: true), 9: attributes(), 10: Field("flags", .number),
         11: Field("min", .double), 12: Field("max", .double),
+    ])
+    private static let exponentialHistogram: Message = Message([
+        1: Field("dataPoints", .message { exponentialPoint }, isRepeated: true),
+        2: Field("aggregationTemporality", .number),
+    ])
+    private static let exponentialPoint: Message = Message([
+        1: attributes(), 2: Field("startTimeUnixNano", .unsigned64), 3: Field("timeUnixNano", .unsigned64),
+        4: Field("count", .unsigned64), 5: Field("sum", .double), 6: Field("scale", .zigzag),
+        7: Field("zeroCount", .unsigned64), 8: Field("positive", .message { buckets }),
+        9: Field("negative", .message { buckets }), 10: Field("flags", .number),
+        11: Field("exemplars", .message { exemplar }, isRepeated: true), 12: Field("min", .double),
+        13: Field("max", .double), 14: Field("zeroThreshold", .double),
+    ])
+    private static let buckets: Message = Message([
+        1: Field("offset", .zigzag), 2: Field("bucketCounts", .varint64, isRepeated: true),
     ])
     private static let exemplar: Message = Message([
         2: Field("timeUnixNano", .unsigned64), 3: Field("asDouble", .double), 4: Field("spanId", .hex),

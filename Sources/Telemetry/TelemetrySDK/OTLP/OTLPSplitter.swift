@@ -18,10 +18,11 @@ package struct OTLPSplitter {
             fields = [[1], [2], [2]]
             names = [["resourceLogs"], ["scopeLogs"], ["logRecords"]]
         case .metrics:
-            // A gauge, a sum or a histogram has the data points.
-            fields = [[1], [2], [2], [5, 7, 9], [1]]
+            // A gauge, a sum or a histogram of either form has the data points.
+            fields = [[1], [2], [2], [5, 7, 9, 10], [1]]
             names = [
-                ["resourceMetrics"], ["scopeMetrics"], ["metrics"], ["gauge", "sum", "histogram"], ["dataPoints"],
+                ["resourceMetrics"], ["scopeMetrics"], ["metrics"],
+                ["gauge", "sum", "histogram", "exponentialHistogram"], ["dataPoints"],
             ]
         }
     }
