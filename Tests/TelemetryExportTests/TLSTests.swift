@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import HTTP
 import HTTPCodec
 import TLS
@@ -173,6 +174,68 @@ import Testing
             #expect(told.count == 1 && told.first?.hasPrefix(name) == true, "\(told)")
             #expect(told.first?.contains(certificates.folder.path) == false)
         }
+    }
+
+    // MARK: New files
+
+    /// Puts a copy of a file in the place of another, as whoever renews certificates does.
+    private func replace(_ path: String, by other: String) throws {
+        try #require(ChildProcess.run("cp", [other, path + ".new"]).status == 0)
+        try #require(rename(path + ".new", path) == 0)
+    }
+
+    @Test func anAuthorityThatWasReplacedIsTrustedFromTheNextConnectionOn() async throws {
+        let certificates = try await TestCertificates.shared()
+        let peer = try await TLSPeer(.http, certificates)
+        let folder = TemporaryFolder()
+        let trusted = folder.path + "/trusted.pem"
+        try replace(trusted, by: certificates.certificate("stranger"))
+        _ = try await export(
+            to: "https://127.0.0.1:\(peer.port)", ["OTEL_EXPORTER_OTLP_CERTIFICATE": trusted]
+        ) { pipeline in
+            #expect(await eventually { count(pipeline, "tls_unknown_authority") == 100 })
+            try replace(trusted, by: certificates.authority)
+            pipeline.telemetry(for: "orders").tracer.startSpan("x").end()
+            #expect(await eventually { count(pipeline, "") == 1 })
+        }
+    }
+
+    /// Whether Logstash gets a connection; the reason why not.
+    private func problem(_ port: UInt16, _ context: TLSContext) -> String? {
+        do throws(LogstashConnection.Failure) {
+            guard let address = HostAndPort("127.0.0.1:\(port)") else { return "no address" }
+            _ = try LogstashConnection(address, tls: context)
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
+    @Test func filesAreReadAgainWhenTheyChangeAndUnusableOnesChangeNothing() async throws {
+        let certificates = try await TestCertificates.shared()
+        let peer = try await TLSPeer(.lines, certificates, wantsClient: true)
+        let folder = TemporaryFolder()
+        let (trusted, certificate, key) = (
+            folder.path + "/trusted.pem", folder.path + "/client.pem", folder.path + "/client.key"
+        )
+        try replace(trusted, by: certificates.authority)
+        try replace(certificate, by: certificates.certificate("server"))
+        try replace(key, by: certificates.key("server"))
+        let context = try TLSContext(.init(authorities: trusted, certificate: certificate, key: key))
+        #expect(problem(peer.port, context) == nil)
+        // Between two renames the certificate and the key do not belong together.
+        try replace(certificate, by: certificates.certificate("client"))
+        #expect(problem(peer.port, context) == nil)
+        try replace(key, by: certificates.key("client"))
+        #expect(problem(peer.port, context) == nil)
+        folder.write("trusted.pem", Array("no certificate".utf8))
+        #expect(problem(peer.port, context) == nil)
+        try #require(unlink(trusted) == 0)
+        #expect(problem(peer.port, context) == nil)
+        try replace(trusted, by: certificates.certificate("stranger"))
+        #expect(problem(peer.port, context)?.contains("nobody who is trusted") == true)
+        try replace(trusted, by: certificates.authority)
+        #expect(problem(peer.port, context) == nil)
     }
 
     // MARK: Logstash

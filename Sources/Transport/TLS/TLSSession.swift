@@ -19,7 +19,7 @@ package final class TLSSession {
     /// - Parameter host: whose certificate it must be; a name, which the peer is told (SNI), or an address.
     /// - Throws: `TLSError` when OpenSSL has no memory or the name cannot be one.
     package init(_ context: TLSContext, host: String) throws(TLSError) {
-        guard let session = SSL_new(context.pointer), let input = BIO_new(BIO_s_mem()),
+        guard let session = context.makeSession(), let input = BIO_new(BIO_s_mem()),
             let output = BIO_new(BIO_s_mem())
         else { throw TLSError(.handshakeFailed, "OpenSSL gives no session: \(TLSError.takeMessage())") }
         self.context = context

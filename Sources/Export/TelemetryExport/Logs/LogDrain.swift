@@ -34,7 +34,7 @@ struct LogDrain: ~Copyable {
                 let lost = queue.append(bytes)
                 if lost > 0 { droppedFull.add(Double(lost)) }
                 return
-            case .lost(let reason): return count(bytes.count { $0 == UInt8(ascii: "\n") }, reason)
+            case .lost(let reason): return count(bytes.lineCount, reason)
             }
         }
         guard !rest.isEmpty else { return }

@@ -67,7 +67,7 @@ struct LogOutput: ~Copyable {
         switch count < 0 ? errno : EPIPE {
         case EINTR: return .took(0)
         case EAGAIN, EWOULDBLOCK: return .full
-        case ENOSPC, EDQUOT: return .lost(reason: "disk_full")
+        case ENOSPC, EDQUOT, EFBIG: return .lost(reason: "disk_full")
         default: return .lost(reason: "closed")
         }
     }

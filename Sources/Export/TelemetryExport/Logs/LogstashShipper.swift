@@ -113,7 +113,7 @@ final class LogstashShipper: Sendable {
             while sent > 0, sending.base[sent - 1] != UInt8(ascii: "\n") { sent -= 1 }
             if stopAt.load(ordering: .acquiring) == .max { pause(delay) }
         }
-        let left = sending.withBytes { bytes in bytes[sent...].count { $0 == UInt8(ascii: "\n") } }
+        let left = sending.withBytes { UnsafeRawBufferPointer(rebasing: $0[sent...]).lineCount }
         droppedFull.add(Double(left + queue.withLock { $0.discard() }))
         let waiters = ended.withLock { ended in
             ended.hasEnded = true

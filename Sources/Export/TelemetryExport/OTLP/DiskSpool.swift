@@ -110,6 +110,9 @@ final class DiskSpool: Sendable {
             + Self.suffix
     }
 
+    /// What the system says when a file can grow no more.
+    private static let full = [ENOSPC, EDQUOT, EFBIG]
+
     // MARK: Writing
 
     /// Keeps a message, unless the disk refuses; the oldest ones make room.
@@ -134,7 +137,7 @@ final class DiskSpool: Sendable {
         let name = path(file)
         if let error = put(head(message), message.body, to: name + ".part") {
             unlink(name + ".part")
-            return lose(message.itemCount, error == ENOSPC || error == EDQUOT ? "disk_full" : "spool_failed")
+            return lose(message.itemCount, Self.full.contains(error) ? "disk_full" : "spool_failed")
         }
         guard rename(name + ".part", name) == 0 else {
             unlink(name + ".part")

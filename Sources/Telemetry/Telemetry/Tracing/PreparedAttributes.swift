@@ -5,6 +5,8 @@ package struct PreparedAttributes: Sendable {
     /// As a span's record holds them.
     let bytes: [UInt8]
     let seenKeys: UInt64
+    /// Without those whose key comes again.
+    let count: Int
 
     /// - Parameter tracer: whose spans get them; its limits hold for them.
     package init(_ attributes: [Attribute], for tracer: Tracer) {
@@ -13,5 +15,6 @@ package struct PreparedAttributes: Sendable {
         for attribute in attributes { record.set(attribute.key, attribute.value, tracer.limits) }
         bytes = record.body.array()
         seenKeys = record.seenKeys
+        count = record.attributeCount
     }
 }

@@ -47,7 +47,7 @@ struct SpanRecord: ~Copyable {
     /// Whether an attribute may be appended; one of the same key has been taken away.
     @inline(__always)
     private mutating func admits(_ key: AttributeKey, _ limits: SpanLimits) -> Bool {
-        let bits: UInt64 = 1 << UInt64(key.fingerprint & 63) | 1 << UInt64(key.fingerprint >> 6 & 63)
+        let bits = key.filterBits
         // The new value takes the place of the old one.
         if seenKeys & bits == bits, removeAttribute(key.name) { return true }
         guard attributeCount < limits.attributes else {
@@ -81,7 +81,7 @@ struct SpanRecord: ~Copyable {
     }
 
     mutating func set(_ prepared: PreparedAttributes, _ limits: SpanLimits) {
-        let count = attributeCount &+ prepared.attributes.count
+        let count = attributeCount &+ prepared.count
         // One of the same key may be there already, or there may be too many: one by one.
         guard seenKeys & prepared.seenKeys == 0, count <= limits.attributes else {
             for attribute in prepared.attributes { set(attribute.key, attribute.value, limits) }
@@ -172,15 +172,41 @@ struct SpanRecord: ~Copyable {
 }
 
 extension ByteBuffer {
-    /// The attributes of an event or a link, and how many were too many.
+    /// The attributes of an event or a link, each key once and with its last value, and how many were too many.
     fileprivate mutating func append(
         _ attributes: [Attribute], field: Int, droppedField: Int, limit: Int, _ limits: SpanLimits
     ) {
+        let attributes = attributes.withUniqueKeys
         for attribute in attributes.prefix(limit) {
             appendAttribute(field, attribute.key, limits.limited(attribute.value))
         }
         if attributes.count > limit { appendField(droppedField, varint: UInt64(attributes.count - limit)) }
     }
+}
+
+extension [Attribute] {
+    /// Without those whose key comes again, which nearly nobody's does.
+    fileprivate var withUniqueKeys: [Attribute] {
+        var seenKeys: UInt64 = 0
+        for attribute in self {
+            let bits = attribute.key.filterBits
+            guard seenKeys & bits != bits else { return lastOfEachKey }
+            seenKeys |= bits
+        }
+        return self
+    }
+
+    private var lastOfEachKey: [Attribute] {
+        var last: [AttributeKey: Int] = [:]
+        for (index, attribute) in enumerated() { last[attribute.key] = index }
+        return enumerated().filter { last[$1.key] == $0 }.map(\.element)
+    }
+}
+
+extension AttributeKey {
+    /// Two bits of the name's hash, for a Bloom filter.
+    @inline(__always)
+    fileprivate var filterBits: UInt64 { 1 << UInt64(fingerprint & 63) | 1 << UInt64(fingerprint >> 6 & 63) }
 }
 
 extension SpanContext {

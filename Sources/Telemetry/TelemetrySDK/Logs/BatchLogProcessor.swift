@@ -73,13 +73,15 @@ extension LogRecord {
         if let requestID = context.requestID { buffer.appendAttribute(6, "http.request.id", text: requestID) }
         var dropped = 0
         for index in fields.indices {
-            // A record names a key once: the first one stays, as in the line.
-            guard index < Self.maxAttributes, !(0..<index).contains(where: { fields[$0].key == fields[index].key })
+            // A record names a key once: ours and the first one stay, as in the line.
+            let key = fields[index].key.inOTLP
+            guard index < Self.maxAttributes, key != .logger, key != .requestID || context.requestID == nil,
+                !(0..<index).contains(where: { fields[$0].key.inOTLP == key })
             else {
                 dropped += 1
                 continue
             }
-            buffer.appendAttribute(6, fields[index].key.otlpName, fields[index].safeValue)
+            buffer.appendAttribute(6, key.name, fields[index].safeValue)
         }
         if dropped > 0 { buffer.appendField(7, varint: UInt64(dropped)) }
         if let span = context.span {
@@ -94,13 +96,17 @@ extension LogRecord {
 }
 
 extension AttributeKey {
-    /// The name of OpenTelemetry where that of ECS differs.
-    fileprivate var otlpName: String {
-        switch name {
-        case "error.message": "exception.message"
-        case "error.stack_trace": "exception.stacktrace"
-        default: name
-        }
+    fileprivate static let logger = AttributeKey("log.logger")
+    fileprivate static let requestID = AttributeKey("http.request.id")
+    private static let errorMessage = AttributeKey("error.message")
+    private static let errorStackTrace = AttributeKey("error.stack_trace")
+    private static let exceptionMessage = AttributeKey("exception.message")
+    private static let exceptionStackTrace = AttributeKey("exception.stacktrace")
+
+    /// The key of OpenTelemetry where that of ECS differs.
+    fileprivate var inOTLP: AttributeKey {
+        if self == Self.errorMessage { return Self.exceptionMessage }
+        return self == Self.errorStackTrace ? Self.exceptionStackTrace : self
     }
 }
 
