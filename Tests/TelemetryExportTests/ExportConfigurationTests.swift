@@ -1,5 +1,6 @@
 import Telemetry
 import TelemetrySDK
+import TelemetryTesting
 import Testing
 
 @testable import TelemetryExport
@@ -42,6 +43,8 @@ extension ExportConfiguration {
         ("http://collector:4318/", "http://collector:4318", "/v1/traces"),
         ("http://collector/otlp", "http://collector:80", "/otlp/v1/traces"),
         ("HTTP://[::1]:4318/a/", "http://[::1]:4318", "/a/v1/traces"),
+        ("http://c:1/x?k=1", "http://c:1", "/x/v1/traces?k=1"), ("http://c:1?k=/", "http://c:1", "/v1/traces?k=/"),
+        ("http://c:1/x/?k=1#f", "http://c:1", "/x/v1/traces?k=1"),
     ])
     func baseEndpointGetsThePathOfTheSignal(text: String, origin: String, target: String) {
         let endpoint = ExportConfiguration(values: ["OTEL_EXPORTER_OTLP_ENDPOINT": text]).traces?.endpoint
@@ -67,7 +70,9 @@ extension ExportConfiguration {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://:4318"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:99999"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://a b:1"), ("OTEL_EXPORTER_OTLP_HEADERS", "secret"),
-        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0D%0Asecret"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "secret"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=b%0D%0Asecret"), ("OTEL_EXPORTER_OTLP_HEADERS", "x team=secret"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-ok=1,x-team=secret%7F"), ("OTEL_EXPORTER_OTLP_HEADERS", "Host=secret"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "content-length=1,a=secret"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "secret"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc-secret"), ("OTEL_EXPORTER_OTLP_TIMEOUT", "-secret"),
         ("OTEL_TRACES_SAMPLER", "secret"), ("OTEL_TRACES_EXPORTER", "secret"), ("OTEL_SDK_DISABLED", "secret"),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "0"), ("OTEL_BSP_SCHEDULE_DELAY", "secret"),
@@ -252,6 +257,33 @@ extension ExportConfiguration {
     @Test(arguments: ["ratio=2", "ratio", "slow_ms=0", "slow_ms=x", "other=1", "ratio=0.1;slow_ms=5"])
     func rulesThatAreNotUnderstoodAreRefused(text: String) {
         #expect(SamplingRules(text) == nil)
+    }
+
+    @Test(
+        arguments: [
+            ("always_off", "foo-secret", 0...0), ("parentbased_always_off", "2", 0...0),
+            ("always_on", "-secret", 200...200), ("traceidratio", "nan", 200...200),
+            ("traceidratio", "1.5", 200...200), ("parentbased_traceidratio", "secret", 200...200),
+            ("vitrine_rules", "ratio=secret", 0...60),
+        ] as [(String, String, ClosedRange<Int>)])
+    func aSamplerKeepsItsDefaultWhenItsArgumentIsUnusable(name: String, argument: String, sampled: ClosedRange<Int>) {
+        let configuration = ExportConfiguration(values: [
+            "OTEL_TRACES_SAMPLER": name, "OTEL_TRACES_SAMPLER_ARG": argument,
+        ])
+        #expect(configuration.warnings.count == 1)
+        #expect(configuration.warnings.first?.hasPrefix("OTEL_TRACES_SAMPLER_ARG is ignored: it takes ") == true)
+        #expect(configuration.warnings.first?.contains("secret") == false)
+        let tracer = TelemetryCapture(sampler: configuration.sampler).telemetry.tracer
+        #expect(sampled.contains((0..<200).count { _ in tracer.startSpan("x").context.isSampled }))
+        #expect((configuration.tail != nil) == (name == "vitrine_rules"))
+    }
+
+    @Test func aServiceThatIsSwitchedOffDecidesNothingForOthers() {
+        let off = ExportConfiguration(values: ["OTEL_SDK_DISABLED": "true", "OTEL_TRACES_SAMPLER": "always_on"])
+        let parent = SpanContext(traceID: TraceID(high: 1, low: 2), spanID: SpanID(3), isSampled: true, isRemote: true)
+        let tracer = TelemetryCapture(sampler: off.sampler).telemetry.tracer
+        #expect(tracer.startSpan("x", parent: TelemetryContext(span: parent)).context == parent)
+        #expect(!tracer.startSpan("x", parent: TelemetryContext()).context.isValid)
     }
 
     @Test func exportCanBeSwitchedOff() {

@@ -132,6 +132,7 @@ import Testing
                     resource, = request.resource_metrics
                     assert {a.key: a.value for a in resource.resource.attributes}["service.name"].string_value == "orders"
                     found = {m.name: m for s in resource.scope_metrics for m in s.metrics}
+                    assert "target_info" not in found, "receivers make it of the resource"
                     counter = found["orders_total"]
                     assert counter.description == "Orders." and counter.sum.is_monotonic
                     assert counter.sum.aggregation_temporality == 2

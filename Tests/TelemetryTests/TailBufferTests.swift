@@ -1,6 +1,7 @@
 import Telemetry
-import TelemetrySDK
 import Testing
+
+@testable import TelemetrySDK
 
 @Suite struct TailBufferTests {
     private let clock = ManualClock()
@@ -119,5 +120,56 @@ import Testing
         clock.advance(nanoseconds: 2_000)
         fill(old, 1, from: 100)
         #expect(aged.count == 1)
+    }
+
+    /// Ends a span of another process's trace: nobody here can tell that the trace is over.
+    private func wait(_ tracer: Tracer, high: UInt64, low: UInt64) {
+        let remote = SpanContext(
+            traceID: TraceID(high: high, low: low), spanID: SpanID(3), isSampled: false, isRemote: true)
+        tracer.startSpan("x", parent: TelemetryContext(span: remote)).end()
+    }
+
+    @Test func spansAgeHoweverTheWallClockSteps() {
+        let (tracer, _, tail) = make { $0.maxAgeNanoseconds = 1_000 }
+        wait(tracer, high: 1, low: 8)
+        clock.stepWall(toNanoseconds: clock.wallNanoseconds - 600_000_000_000)
+        clock.advance(nanoseconds: 2_000)
+        wait(tracer, high: 2, low: 8)
+        #expect(tail.count == 1 && outcome("evicted") == 1)
+        clock.stepWall(toNanoseconds: clock.wallNanoseconds + 600_000_000_000)
+        wait(tracer, high: 3, low: 8)
+        #expect(tail.count == 2 && outcome("evicted") == 1)
+    }
+
+    @Test func aTraceThatStaysKeepsNoPlaceForThoseThatComeAndGo() {
+        let (tracer, _, tail) = make()
+        // One in each part of the identifiers.
+        for low in 1...8 { wait(tracer, high: 1, low: UInt64(low)) }
+        for _ in 0..<20_000 {
+            let root = tracer.startSpan("GET /a", kind: .server)
+            child(tracer, of: root).end()
+            root.end()
+        }
+        #expect(tail.count == 8 && outcome("discarded") == 40_000)
+        #expect(tail.orderCount <= 8 * 1_100)
+        // The order is still that of their coming.
+        clock.advance(nanoseconds: 31_000_000_000)
+        for low in 1...8 { wait(tracer, high: 2, low: UInt64(low)) }
+        #expect(tail.count == 8 && outcome("evicted") == 8)
+    }
+
+    @Test func aTraceThatComesBackIsAsOldAsItsReturn() {
+        let (tracer, _, tail) = make { $0.maxAgeNanoseconds = 1_000 }
+        wait(tracer, high: 1, low: 8)
+        let remote = SpanContext(traceID: TraceID(high: 2, low: 8), spanID: SpanID(3), isSampled: false, isRemote: true)
+        let parent = TelemetryContext(span: remote)
+        tracer.startSpan("x", parent: parent).end()
+        clock.advance(nanoseconds: 2_000)
+        tracer.startSpan("late", parent: parent).end()
+        #expect(tail.count == 0 && outcome("evicted") == 3)
+        tracer.startSpan("later", parent: parent).end()
+        clock.advance(nanoseconds: 900)
+        wait(tracer, high: 3, low: 8)
+        #expect(tail.count == 2 && outcome("evicted") == 3)
     }
 }

@@ -158,17 +158,49 @@ extension AttributeKey {
             ("parentbased_always_off", "", 0...0),
         ] as [(String, String?, ClosedRange<Int>)])
     func samplersOfTheEnvironment(name: String, argument: String?, expected: ClosedRange<Int>) throws {
-        let sampler = try #require(Sampler(name: name, argument: argument))
+        let ratio = argument.flatMap(Double.init)
+        let sampler = try #require(ratio.map { Sampler(name: name, ratio: $0) } ?? Sampler(name: name))
         let tracer = TelemetryCapture(sampler: sampler).telemetry.tracer
         let sampled = (0..<1_000).count { _ in tracer.startSpan("x").context.isSampled }
         #expect(expected.contains(sampled))
     }
 
     @Test func unknownSamplersAreRefused() {
-        #expect(Sampler(name: "sometimes", argument: nil) == nil)
-        #expect(Sampler(name: "traceidratio", argument: "2") == nil)
-        #expect(Sampler(name: "traceidratio", argument: "half") == nil)
-        #expect(Sampler(name: "traceidratio", argument: "nan") == nil)
+        #expect(Sampler(name: "sometimes") == nil)
+        #expect(Sampler(name: "ALWAYS_ON") == nil)
+    }
+
+    @Test(arguments: [true, false])
+    func aServiceThatIsSwitchedOffPassesItsCallersContextOn(isSampled: Bool) async {
+        let capture = TelemetryCapture(sampler: .passThrough)
+        let remote = SpanContext(
+            traceID: TraceID(high: 1, low: 2), spanID: SpanID(3), isSampled: isSampled, traceState: "a=b",
+            isRandom: true, isRemote: true)
+        let caller = TelemetryContext(span: remote, requestID: "r", baggage: Baggage())
+        let sent: [String: String] = await capture.telemetry.tracer.withSpan("server", parent: caller) { span in
+            span.recordError(type: "oops")
+            #expect(span.context == remote && !span.isRecording)
+            let inner = capture.telemetry.tracer.startSpan("client", kind: .client)
+            var headers: [String: String] = [:]
+            Propagation.inject(TelemetryContext.current.entering(inner.context)) { headers[$0] = $1 }
+            inner.end()
+            return headers
+        }
+        #expect(sent["traceparent"] == "00-\(remote.traceID)-\(remote.spanID)-\(isSampled ? "03" : "02")")
+        #expect(sent["tracestate"] == "a=b" && sent["x-request-id"] == "r")
+        #expect(capture.spans.isEmpty && capture.value("otel_sdk_span_live") == 0)
+    }
+
+    @Test func aServiceThatIsSwitchedOffStartsNoTrace() async {
+        let capture = TelemetryCapture(sampler: .passThrough)
+        await capture.telemetry.tracer.withSpan("job") { span in
+            #expect(!span.context.isValid && TelemetryContext.current.span == nil)
+            var headers: [String: String] = [:]
+            Propagation.inject(TelemetryContext.current, span: span.context) { name, value in
+                headers[name] = String(decoding: value, as: UTF8.self)
+            }
+            #expect(headers["traceparent"] == nil)
+        }
     }
 
     @Test func everyProcessDecidesAlikeOnATraceID() {

@@ -43,7 +43,7 @@ package final class Telemetry: Sendable {
     /// Telemetry that records nothing: for exporters themselves, and for code under test that does not care.
     package static func disabled() -> Telemetry {
         Telemetry(
-            resource: ServiceResource(name: "disabled"), sampler: .alwaysOff, spanSink: nil, logSink: nil)
+            resource: ServiceResource(name: "disabled"), sampler: .passThrough, spanSink: nil, logSink: nil)
     }
 }
 

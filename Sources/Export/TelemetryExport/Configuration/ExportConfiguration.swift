@@ -71,7 +71,7 @@ package struct ExportConfiguration: Sendable {
         readFixed(settings)
         readHistograms(settings)
         if settings["OTEL_SDK_DISABLED"]?.lowercased() == "true" {
-            sampler = .alwaysOff
+            sampler = .passThrough
             tail = nil
             targets = [:]
             histograms.isExponentialExported = false
@@ -134,10 +134,10 @@ package struct ExportConfiguration: Sendable {
             target = endpoint(name, OTLPEndpoint(base: text, signalPath: signal.path))
         }
         if let (name, text) = setting["HEADERS"] {
-            if let pairs = KeyValueList.parse(text) {
-                target?.headers = pairs.map { (name: $0.0, value: $0.1) }
+            if let headers = OTLPHeaders.parse(text) {
+                target?.headers = headers
             } else {
-                warn(name, "name=value pairs joined by commas, values percent-encoded")
+                warn(name, OTLPHeaders.accepted)
             }
         }
         if let (name, text) = setting["COMPRESSION"] {
@@ -181,21 +181,23 @@ package struct ExportConfiguration: Sendable {
     private mutating func readSampler(_ settings: ExportSettings) {
         guard let name = settings["OTEL_TRACES_SAMPLER"] else { return }
         let argument = settings["OTEL_TRACES_SAMPLER_ARG"]
+        // An argument that cannot be used leaves the sampler that was asked for, with its defaults.
         if name == SamplingRules.name {
-            guard let rules = SamplingRules(argument ?? "") else {
-                return warn("OTEL_TRACES_SAMPLER_ARG", SamplingRules.accepted)
-            }
-            sampler = rules.sampler
-            tail = rules.tail
-        } else if let known = Sampler(name: name, argument: argument) {
-            sampler = known
-        } else {
-            warn(
-                "OTEL_TRACES_SAMPLER",
-                "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or "
-                    + "parentbased_traceidratio, and OTEL_TRACES_SAMPLER_ARG a number from 0 to 1; or "
-                    + SamplingRules.name)
+            let rules = SamplingRules(argument ?? "")
+            if rules == nil { warn("OTEL_TRACES_SAMPLER_ARG", SamplingRules.accepted) }
+            sampler = (rules ?? SamplingRules()).sampler
+            tail = (rules ?? SamplingRules()).tail
+            return
         }
+        let ratio = argument.flatMap(Double.init).flatMap { (0...1).contains($0) ? $0 : nil }
+        guard let known = ratio.map({ Sampler(name: name, ratio: $0) }) ?? Sampler(name: name) else {
+            return warn(
+                "OTEL_TRACES_SAMPLER",
+                "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, "
+                    + "parentbased_traceidratio or " + SamplingRules.name)
+        }
+        sampler = known
+        if argument != nil, ratio == nil { warn("OTEL_TRACES_SAMPLER_ARG", "a number from 0 to 1") }
     }
 
     private mutating func readLimits(_ settings: ExportSettings) {

@@ -4,7 +4,7 @@ internal import Telemetry
 enum KeyValueList {
     private static let maxPairs = 64
 
-    /// Nil when an element has no name, no equals sign, or what a header cannot carry.
+    /// Nil when an element has no name, no equals sign, or a control character in it.
     static func parse(_ text: String) -> [(String, String)]? {
         var result: [(String, String)] = []
         for element in text.split(separator: ",") {

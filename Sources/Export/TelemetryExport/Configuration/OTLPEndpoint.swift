@@ -5,11 +5,13 @@ package struct OTLPEndpoint: Equatable, Sendable {
     /// The path with its query, `/` at least.
     package let target: String
 
-    /// A base URL: the path of the signal is appended (OTLP exporter specification, endpoint URLs).
+    /// A base URL: the path of the signal is appended to its path, before a query (OTLP exporter specification, endpoint
+    /// URLs).
     package init?(base text: String, signalPath: String) {
         guard let (origin, target) = OTLPEndpoint.split(text) else { return nil }
         self.origin = origin
-        self.target = target + (target.hasSuffix("/") ? "" : "/") + signalPath
+        let path = target.prefix { $0 != "?" }
+        self.target = path + (path.hasSuffix("/") ? "" : "/") + signalPath + target[path.endIndex...]
     }
 
     /// Whether it is spoken to by TLS.

@@ -17,6 +17,8 @@ struct SamplingRules: Equatable {
     private(set) var slowMilliseconds = 500
     private(set) var droppedRoutes = quietRoutes
 
+    init() {}
+
     /// Nil when a part is not understood.
     init?(_ text: String) {
         for part in text.split(separator: ",") {

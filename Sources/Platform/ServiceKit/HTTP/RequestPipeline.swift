@@ -257,7 +257,7 @@ final class RequestPipeline: Sendable {
         }
         let shape = plan.route?.shape ?? router.shape(of: http.target)
         return shape.response(
-            to: told, traceID: observation.span.context.traceID, requestID: observation.context.requestID)
+            to: told, traceID: observation.context.span?.traceID, requestID: observation.context.requestID)
     }
 
     // MARK: The end

@@ -46,7 +46,7 @@ package enum Propagation {
         _ context: TelemetryContext, span: SpanContext?,
         into set: (_ name: String, _ value: UnsafeBufferPointer<UInt8>) -> Void
     ) {
-        if let span, span.traceID.isValid, span.spanID.isValid {
+        if let span, span.isValid {
             withUnsafeTemporaryAllocation(of: UInt8.self, capacity: TraceParent.length) { buffer in
                 TraceParent.write(span, to: buffer)
                 set(traceParent, UnsafeBufferPointer(buffer))

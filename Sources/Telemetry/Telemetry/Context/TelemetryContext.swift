@@ -14,11 +14,12 @@ package final class TelemetryContext: Sendable {
     /// Where the request's lines below the log's level are kept, or nil.
     package let details: LogDetails?
 
+    /// - Parameter span: an invalid one is none: that of a tracer that is switched off.
     package init(
         span: SpanContext? = nil, requestID: String? = nil, baggage: Baggage = Baggage(), deadline: UInt64? = nil,
         details: LogDetails? = nil
     ) {
-        self.span = span
+        self.span = span?.isValid == true ? span : nil
         self.requestID = requestID
         self.baggage = baggage
         self.deadline = deadline

@@ -62,6 +62,9 @@ package struct SpanContext: Sendable {
     /// The `tracestate` header, already validated; empty when there is none.
     package var traceState: String
 
+    /// Whether both identifiers are: only then is there a span.
+    package var isValid: Bool { traceID.isValid && spanID.isValid }
+
     package init(
         traceID: TraceID, spanID: SpanID, isSampled: Bool, traceState: String = "", isRandom: Bool = false,
         isRemote: Bool = false

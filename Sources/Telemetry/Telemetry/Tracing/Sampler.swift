@@ -18,6 +18,8 @@ package struct Sampler: Sendable {
         /// As `traceIDBelow`; the others are recorded for the tail buffer.
         case rules
         case custom
+        /// Makes no span of its own.
+        case nobody
     }
 
     /// A span that is about to start.
@@ -38,6 +40,11 @@ package struct Sampler: Sendable {
     package static let alwaysOn = Sampler(root: .always)
     /// No trace.
     package static let alwaysOff = Sampler(root: .never)
+
+    /// No span at all: whoever asks for one gets the parent's context, unchanged, or an invalid one where there is no
+    /// parent (OpenTelemetry specification, Trace API, section Behavior of the API in the absence of an installed SDK).
+    /// A service whose telemetry is switched off decides nothing for those below it.
+    package static let passThrough = Sampler(root: .nobody)
 
     /// - Parameter ratio: the share of traces that are sampled, 0 to 1; outside it is clamped.
     package static func traceIDRatio(_ ratio: Double) -> Sampler {
@@ -69,16 +76,9 @@ package struct Sampler: Sendable {
         return Sampler(root: .rules, bound: bound(ratio), droppedRoutes: droppedRoutes)
     }
 
-    /// The sampler that `OTEL_TRACES_SAMPLER` and `OTEL_TRACES_SAMPLER_ARG` name, or nil for a name or argument that
-    /// OpenTelemetry does not know.
-    package init?(name: String, argument: String?) {
-        let ratio: Double
-        if let argument, !argument.isEmpty {
-            guard let value = Double(argument), (0...1).contains(value) else { return nil }
-            ratio = value
-        } else {
-            ratio = 1
-        }
+    /// The sampler that `OTEL_TRACES_SAMPLER` names, or nil for a name that OpenTelemetry does not know.
+    /// - Parameter ratio: what `OTEL_TRACES_SAMPLER_ARG` says, 0 to 1, for the samplers that take one.
+    package init?(name: String, ratio: Double = 1) {
         switch name {
         case "always_on": self = .alwaysOn
         case "always_off": self = .alwaysOff
@@ -100,6 +100,10 @@ package struct Sampler: Sendable {
         self.custom = custom
     }
 
+    /// Whether spans are their parents' contexts.
+    @inline(__always)
+    var passesThrough: Bool { root == .nobody }
+
     private static func bound(_ ratio: Double) -> UInt64 { UInt64(ratio * 0x1p63) }
 
     @inline(__always)
@@ -107,7 +111,7 @@ package struct Sampler: Sendable {
         if isParentBased, let parent { return parent.isSampled ? .recordAndSample : .drop }
         switch root {
         case .always: return .recordAndSample
-        case .never: return .drop
+        case .never, .nobody: return .drop
         case .traceIDBelow: return traceID.low >> 1 < bound ? .recordAndSample : .drop
         case .rules: return decideByRules(traceID: traceID, name: name, parent: parent)
         case .custom:

@@ -60,6 +60,9 @@ package final class Span: @unchecked Sendable {
     package var status: SpanStatus { record?.pointee.status ?? .unset }
     /// Since 1970 UTC; the start plus the monotonic duration. Zero until the end.
     package var endWallNanoseconds: UInt64 { record?.pointee.endWallNanoseconds ?? 0 }
+    /// On the monotonic clock: for what compares spans, however the wall clock steps. Zero for a span that records
+    /// nothing; the start until the end.
+    package var endMonotonicNanoseconds: UInt64 { startMonotonicNanoseconds &+ durationNanoseconds }
     /// Whether `end()` was called on a span that records.
     package var isEnded: Bool { record?.pointee.isEnded ?? false }
     package var droppedAttributes: Int { record?.pointee.droppedAttributes ?? 0 }

@@ -54,8 +54,9 @@ package final class Tracer: Sendable {
     package func startSpan(
         _ name: String, kind: SpanKind = .internal, parent: TelemetryContext = .current, links: [SpanLink] = []
     ) -> Span {
-        let state = ThreadState.current
         let parentSpan = parent.span
+        if sampler.passesThrough { return passThrough(parentSpan, kind) }
+        let state = ThreadState.current
         let spanID = SpanID(state.pointee.random.nextNonZero())
         let traceID =
             parentSpan?.traceID
@@ -79,6 +80,14 @@ package final class Tracer: Sendable {
         return Span(
             name: name, kind: kind, context: context, parent: parentSpan, links: links,
             record: record, tracer: self)
+    }
+
+    /// What stands for a span where none are made.
+    @inline(never)
+    private func passThrough(_ parent: SpanContext?, _ kind: SpanKind) -> Span {
+        var context = parent ?? SpanContext(traceID: TraceID(high: 0, low: 0), spanID: SpanID(0), isSampled: false)
+        context.isRecording = false
+        return Span(name: "", kind: kind, context: context, parent: parent, links: [], record: nil, tracer: self)
     }
 
     /// Runs `body` inside a new span that is current for it. A thrown error is recorded by its type, and rethrown;

@@ -63,6 +63,8 @@ package struct OTLPMetricEncoder {
         _ family: MetricRegistry.Family, isExponential: Bool, to body: inout ByteBuffer
     ) -> Int {
         let declaration = family.declaration
+        // The resource goes with every message: whoever wants this series makes it of that, and would have it twice.
+        if declaration.name == "target_info" { return 0 }
         var points = 0
         let start = body.count
         body.appendMessage(2, expectedLengthBytes: 2) { body in

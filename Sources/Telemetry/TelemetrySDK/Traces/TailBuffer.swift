@@ -27,17 +27,40 @@ package final class TailBuffer: SpanSink {
         var spans: [Span] = []
         var byteCount = 0
         var isKept = false
+        /// When its first span came, on the monotonic clock.
         let since: UInt64
+        /// Tells it from an earlier trace of the same identifier.
+        let number: UInt64
     }
 
     /// The traces of one part of the identifiers.
     private struct Part {
         var traces: [TraceID: Trace] = [:]
         /// Traces in the order in which they came; some are not there any more.
-        var order: [TraceID] = []
+        var order: [(id: TraceID, number: UInt64)] = []
         var head = 0
+        /// Traces that ever came.
+        var arrivals: UInt64 = 0
         var spanCount = 0
         var byteCount = 0
+
+        /// A trace that was not there, with its place in the order.
+        mutating func makeTrace(_ id: TraceID, since: UInt64) -> Trace {
+            arrivals &+= 1
+            order.append((id, arrivals))
+            return Trace(since: since, number: arrivals)
+        }
+
+        /// Takes out of the order what is not there any more, once it is most of it: one trace that stays long must not
+        /// keep a place for each that comes and goes behind it.
+        mutating func compactOrder() {
+            guard order.count > 2 * traces.count + TailBuffer.maxStale else { return }
+            var kept: [(id: TraceID, number: UInt64)] = []
+            kept.reserveCapacity(2 * traces.count + TailBuffer.maxStale)
+            for entry in order[head...] where traces[entry.id]?.number == entry.number { kept.append(entry) }
+            order = kept
+            head = 0
+        }
     }
 
     private final class Shard: Sendable {
@@ -53,6 +76,8 @@ package final class TailBuffer: SpanSink {
     }
 
     private static let shardCount = 8
+    /// Places in the order of a part whose traces are gone, beyond as many as there are traces.
+    private static let maxStale = 1_024
 
     private let next: BatchSpanProcessor
     private let configuration: Configuration
@@ -76,11 +101,14 @@ package final class TailBuffer: SpanSink {
     /// Spans that wait.
     package var count: Int { shards.reduce(0) { sum, shard in sum + shard.part.withLock { $0.spanCount } } }
 
+    /// Places that the order of traces takes, those of traces that are gone included.
+    var orderCount: Int { shards.reduce(0) { sum, shard in sum + shard.part.withLock { $0.order.count } } }
+
     package func spanEnded(_ span: Span) {
         guard !span.context.isSampled else { return next.keep(span) }
         let shard = shards[Int(truncatingIfNeeded: span.context.traceID.low) & (Self.shardCount - 1)]
         let (verdict, lost) = shard.part.withLock { part in
-            (judge(span, &part), evict(from: &part, now: span.endWallNanoseconds))
+            (judge(span, &part), evict(from: &part, now: span.endMonotonicNanoseconds))
         }
         if lost > 0 { evicted.add(Double(lost)) }
         switch verdict {
@@ -99,9 +127,12 @@ package final class TailBuffer: SpanSink {
         if isWorthKeeping(span) {
             part.spanCount -= known?.spans.count ?? 0
             part.byteCount -= known?.byteCount ?? 0
-            if known == nil { part.order.append(id) }
             // What of the trace is still to come is kept too.
-            part.traces[id] = Trace(isKept: true, since: known?.since ?? span.endWallNanoseconds)
+            var trace = known ?? part.makeTrace(id, since: span.endMonotonicNanoseconds)
+            trace.isKept = true
+            trace.spans = []
+            trace.byteCount = 0
+            part.traces[id] = trace
             return .keep((known?.spans ?? []) + [span])
         }
         if span.parent == nil {
@@ -110,8 +141,8 @@ package final class TailBuffer: SpanSink {
             part.byteCount -= known?.byteCount ?? 0
             return .discard((known?.spans.count ?? 0) + 1)
         }
-        if known == nil { part.order.append(id) }
-        part.traces[id, default: Trace(since: span.endWallNanoseconds)].spans.append(span)
+        if known == nil { part.traces[id] = part.makeTrace(id, since: span.endMonotonicNanoseconds) }
+        part.traces[id]?.spans.append(span)
         part.traces[id]?.byteCount += span.byteCount
         part.spanCount += 1
         part.byteCount += span.byteCount
@@ -128,8 +159,8 @@ package final class TailBuffer: SpanSink {
     private func evict(from part: inout Part, now: UInt64) -> Int {
         var lost = 0
         while part.head < part.order.count {
-            let id = part.order[part.head]
-            if let trace = part.traces[id] {
+            let (id, number) = part.order[part.head]
+            if let trace = part.traces[id], trace.number == number {
                 let isTooOld = now > trace.since && now - trace.since > configuration.maxAgeNanoseconds
                 let isTooMuch =
                     part.spanCount > configuration.maxSpans / Self.shardCount
@@ -143,10 +174,7 @@ package final class TailBuffer: SpanSink {
             }
             part.head += 1
         }
-        if part.head > 1_024, part.head * 2 > part.order.count {
-            part.order.removeFirst(part.head)
-            part.head = 0
-        }
+        part.compactOrder()
         return lost
     }
 }
