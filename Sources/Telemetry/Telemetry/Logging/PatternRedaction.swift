@@ -71,18 +71,34 @@ package enum PatternRedaction {
         return signs(rest) != 0
     }
 
-    /// Not zero when a word has a byte without which no pattern matches (`@ B J + =`), or nothing but digits, spaces and
-    /// dashes, as every number of 15 characters has somewhere. May err on the side of caution.
+    /// Not zero when a word has a byte without which no pattern matches (`@ J + : = %`), the middle of `bearer` or `basic`,
+    /// or nothing but digits, spaces and dashes, as every number of 15 characters has somewhere. May err on the side of
+    /// caution.
     @inline(__always)
     static func signs(_ word: UInt64) -> UInt64 {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs = ones &* 0x80
-        // A byte that was equal is zero, and takes its highest bit from the subtraction.
+        // A byte that was equal is zero, and takes its highest bit from the subtraction. `+` and `:` differ in two bits.
         let found =
-            ((word ^ (ones &* 0x40)) &- ones) | ((word ^ (ones &* 0x42)) &- ones) | ((word ^ (ones &* 0x4A)) &- ones)
-            | ((word ^ (ones &* 0x2B)) &- ones) | ((word ^ (ones &* 0x3D)) &- ones)
+            ((word ^ (ones &* 0x40)) &- ones) | ((word ^ (ones &* 0x4A)) &- ones) | ((word ^ (ones &* 0x3D)) &- ones)
+            | ((word ^ (ones &* 0x25)) &- ones) | (((word | (ones &* 0x11)) ^ (ones &* 0x3B)) &- ones)
+            | (schemes(word.littleEndian) &- ones)
         // Digits, spaces and dashes lie between 0x20 and 0x3F: this bit pattern is that of nearly no other word.
         let isNumeric = word & (ones &* 0xE0) == ones &* 0x20
         return found & ~word & highs | (isNumeric ? 1 : 0)
+    }
+
+    /// A zero byte at the third letter of `bearer` and `basic`, in any case. Four letters are looked at (`arer`, `asic`,
+    /// and a few more that no bit tells from them) as far as they are in this word: those in its neighbours count as
+    /// found, so that a word that was split is never missed.
+    @inline(__always)
+    private static func schemes(_ word: UInt64) -> UInt64 {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let lower = word | (ones &* 0x20)
+        let before = (lower << 8) ^ (ones &* 0x61 &- 0x61)
+        let letter = (lower | ones) ^ (ones &* 0x73)
+        let next = ((lower >> 8) | (ones &* 0x0C)) ^ (ones &* 0x6D &- 0x61 << 56)
+        let last = ((lower >> 16) | (ones &* 0x11)) ^ (ones &* 0x73 &- 0x6262 << 48)
+        return before | letter | next | last
     }
 }

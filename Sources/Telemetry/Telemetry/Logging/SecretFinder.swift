@@ -1,10 +1,10 @@
 /// Finds secrets in text that has bytes of the kind, each with the pattern that its first sign calls for.
 struct SecretFinder {
-    private let bytes: UnsafeBufferPointer<UInt8>
+    let bytes: UnsafeBufferPointer<UInt8>
     private var output: [UInt8] = []
     /// What is not yet in the output begins here.
-    private var kept = 0
-    private var index = 0
+    private(set) var kept = 0
+    private(set) var index = 0
 
     /// Bytes that are looked at on either side of a sign.
     private static let maxReach = 256
@@ -24,11 +24,12 @@ struct SecretFinder {
         while index < bytes.count {
             let secret: Range<Int>?
             switch bytes[index] {
-            case UInt8(ascii: "@"): secret = userInfo() ?? address()
+            case UInt8(ascii: "@"): secret = userInfo() ?? address(signLength: 1)
+            case UInt8(ascii: "%"): secret = percentEncoded()
             case UInt8(ascii: "B"), UInt8(ascii: "b"): secret = credential()
             case UInt8(ascii: "e"): secret = webToken()
-            case UInt8(ascii: "+"): secret = telephone()
-            case UInt8(ascii: "="): secret = assignment()
+            case UInt8(ascii: "+"): secret = telephone(signLength: 1)
+            case UInt8(ascii: "="), UInt8(ascii: ":"): secret = assignment()
             case 0x30...0x39: secret = card()
             default: secret = nil
             }
@@ -48,23 +49,30 @@ struct SecretFinder {
 
     // MARK: Patterns
 
+    /// `name%40host.example` and `%2B421905123456`, as URLs have them.
+    private func percentEncoded() -> Range<Int>? {
+        if matches("%40", at: index) { return address(signLength: 3) }
+        return matches("%2b", at: index) ? telephone(signLength: 3) : nil
+    }
+
     /// `name@host.example`.
-    private func address() -> Range<Int>? {
+    private func address(signLength: Int) -> Range<Int>? {
         var start = index
         while start > kept, index - start < 64, Self.isLocal(bytes[start - 1]) { start -= 1 }
         guard start < index else { return nil }
-        var end = index + 1
+        let host = index + signLength
+        var end = host
         var lastDot: Int?
         while end < bytes.count, end - index < Self.maxReach, Self.isHost(bytes[end]) {
             if bytes[end] == UInt8(ascii: ".") { lastDot = end }
             end += 1
         }
         // The dot at the end of a sentence is not the address's.
-        while end > index, bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: "-") {
+        while end > host, bytes[end - 1] == UInt8(ascii: ".") || bytes[end - 1] == UInt8(ascii: "-") {
             end -= 1
-            if lastDot == end { lastDot = bytes[index..<end].lastIndex(of: UInt8(ascii: ".")) }
+            if lastDot == end { lastDot = bytes[host..<end].lastIndex(of: UInt8(ascii: ".")) }
         }
-        guard let lastDot, end - lastDot > 2, lastDot > index + 1 else { return nil }
+        guard let lastDot, end - lastDot > 2, lastDot > host else { return nil }
         return start..<end
     }
 
@@ -88,18 +96,23 @@ struct SecretFinder {
     /// What follows `Bearer ` or `Basic `.
     private func credential() -> Range<Int>? {
         guard index == 0 || !Self.isWord(bytes[index - 1]) else { return nil }
-        for scheme in ["bearer ", "basic "] as [StaticString] where matches(scheme, at: index) {
-            let start = index + scheme.utf8CodeUnitCount
-            var end = start
-            var hasSign = false
-            while end < bytes.count, Self.isToken(bytes[end]) {
-                if !Self.isLetter(bytes[end]) { hasSign = true }
-                end += 1
-            }
-            // A word of a sentence is not a credential.
-            return end - start >= 20 || (end - start >= 6 && hasSign) ? start..<end : nil
+        let scheme = schemeLength(at: index)
+        guard scheme > 0 else { return nil }
+        let start = afterBlanks(index + scheme)
+        var end = start
+        var hasSign = false
+        while end < bytes.count, Self.isToken(bytes[end]) {
+            if !Self.isLetter(bytes[end]) { hasSign = true }
+            end += 1
         }
-        return nil
+        // A word of a sentence is not a credential.
+        return end - start >= 20 || (end - start >= 6 && hasSign) ? start..<end : nil
+    }
+
+    /// The bytes of `Bearer ` or `Basic `, or zero when there is another word.
+    func schemeLength(at start: Int) -> Int {
+        if matches("bearer ", at: start) { return 7 }
+        return matches("basic ", at: start) ? 6 : 0
     }
 
     /// `eyJ….….…`: base64url of a JSON header, then at least one more part (RFC 7519).
@@ -117,13 +130,12 @@ struct SecretFinder {
     }
 
     /// `+` and 8 to 15 digits (E.164), with single spaces, dots, dashes or brackets between.
-    private func telephone() -> Range<Int>? {
+    private func telephone(signLength: Int) -> Range<Int>? {
         guard index == 0 || !Self.isWord(bytes[index - 1]) else { return nil }
-        guard let (digits, end) = digits(from: index + 1, between: " -.()/", atMost: 2), digits.count >= 8,
-            digits.count <= 15,
-            digits[0] != 0
+        guard let number = digits(from: index + signLength, between: " -.()/", atMost: 2),
+            (8...15).contains(number.count), number.first != 0
         else { return nil }
-        return index..<end
+        return index..<number.end
     }
 
     /// A card number (ISO/IEC 7812): digits that pass Luhn's check, in a row or in groups, 15 characters at least and
@@ -132,60 +144,50 @@ struct SecretFinder {
         guard index == 0 || !(Self.isWord(bytes[index - 1]) || bytes[index - 1] == UInt8(ascii: ".")) else {
             return nil
         }
-        guard let (digits, end) = digits(from: index, between: " -", atMost: 1), digits.count >= 13, digits.count <= 19,
-            end - index >= 15,
-            (2...6).contains(digits[0]), end == bytes.count || !Self.isWord(bytes[end])
+        guard let number = digits(from: index, between: " -", atMost: 1), (13...19).contains(number.count),
+            number.end - index >= 15, (2...6).contains(number.first), number.luhnSum % 10 == 0,
+            number.end == bytes.count || !Self.isWord(bytes[number.end])
         else { return nil }
-        var sum = 0
-        for (place, digit) in digits.reversed().enumerated() {
-            let doubled = place % 2 == 1 ? Int(digit) * 2 : Int(digit)
-            sum += doubled > 9 ? doubled - 9 : doubled
-        }
-        return sum % 10 == 0 ? index..<end : nil
-    }
-
-    /// The value of `password=…` and the like.
-    private func assignment() -> Range<Int>? {
-        var start = index
-        while start > kept, index - start < 64, Self.isWord(bytes[start - 1]) { start -= 1 }
-        guard start < index, SensitiveNames.matches(String(decoding: bytes[start..<index], as: UTF8.self)) else {
-            return nil
-        }
-        var end = index + 1
-        let quote = end < bytes.count && (bytes[end] == 0x22 || bytes[end] == 0x27) ? bytes[end] : 0
-        if quote != 0 {
-            end += 1
-            while end < bytes.count, bytes[end] != quote { end += 1 }
-            if end < bytes.count { end += 1 }
-        } else {
-            while end < bytes.count, bytes[end] > 0x20, !Self.isDelimiter(bytes[end]) { end += 1 }
-        }
-        return end > index + 1 ? index + 1..<end : nil
+        return index..<number.end
     }
 
     // MARK: Characters
 
+    /// A number that was found.
+    private struct Digits {
+        let first: UInt8
+        var count = 0
+        var end: Int
+        /// Luhn's sums: with every second digit doubled from the last one but one, and from the last one.
+        var luhnSum = 0
+        var otherLuhnSum = 0
+
+        mutating func append(_ digit: UInt8, at position: Int) {
+            let doubled = digit > 4 ? Int(digit) * 2 - 9 : Int(digit) * 2
+            (luhnSum, otherLuhnSum) = (otherLuhnSum + Int(digit), luhnSum + doubled)
+            count += 1
+            end = position + 1
+        }
+    }
+
     /// Digits with at most so many of `separators` between two.
-    private func digits(
-        from start: Int, between separators: StaticString, atMost limit: Int
-    ) -> (digits: [UInt8], end: Int)? {
-        var digits: [UInt8] = []
+    private func digits(from start: Int, between separators: StaticString, atMost limit: Int) -> Digits? {
+        var number: Digits?
         var position = start
-        var end = start
-        while position < bytes.count, digits.count < 24 {
+        while position < bytes.count, number?.count ?? 0 < 24 {
             let byte = bytes[position]
             if Self.isDigit(byte) {
-                digits.append(byte - 0x30)
-                end = position + 1
-            } else if position - end >= limit || !separators.contains(byte) {
+                if number == nil { number = Digits(first: byte - 0x30, end: position) }
+                number?.append(byte - 0x30, at: position)
+            } else if position - (number?.end ?? start) >= limit || !separators.contains(byte) {
                 break
             }
             position += 1
         }
-        return digits.isEmpty ? nil : (digits, end)
+        return number
     }
 
-    private func matches(_ word: StaticString, at start: Int, isExact: Bool = false) -> Bool {
+    func matches(_ word: StaticString, at start: Int, isExact: Bool = false) -> Bool {
         let length = word.utf8CodeUnitCount
         guard bytes.count - start >= length else { return false }
         for offset in 0..<length {
@@ -196,16 +198,16 @@ struct SecretFinder {
     }
 
     private static func lowercased(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
-    private static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+    static func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
 
     /// Of base64url, and of names.
-    private static func isWord(_ byte: UInt8) -> Bool {
+    static func isWord(_ byte: UInt8) -> Bool {
         isDigit(byte) || isLetter(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
     }
 
     /// `token68` (RFC 9110, section 11.2).
-    private static func isToken(_ byte: UInt8) -> Bool {
+    static func isToken(_ byte: UInt8) -> Bool {
         isWord(byte) || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "~") || byte == UInt8(ascii: "+")
             || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "=")
     }
@@ -220,7 +222,7 @@ struct SecretFinder {
         isDigit(byte) || isLetter(byte) || byte >= 0x80 || byte == UInt8(ascii: "-") || byte == UInt8(ascii: ".")
     }
 
-    private static func isDelimiter(_ byte: UInt8) -> Bool {
+    static func isDelimiter(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: ")"), 0x22, 0x27: true
         default: false

@@ -61,8 +61,28 @@ extension AttributeKey {
             "source.ip", "user.id", "error.type":
             true
         default:
-            ["event.", "service.", "server.", "network.", "messaging.", "process."].contains { name.hasPrefix($0) }
+            ["event.", "service.", "server.", "network.", "messaging.", "process.", "db."].contains {
+                name.hasPrefix($0)
+            }
         }
+    }
+
+    /// A value under this name as it may be shown: nothing of it under a sensitive one, no secrets in free text.
+    func shown(_ value: AttributeValue) -> AttributeValue {
+        if traits.contains(.sensitive) { return .string(Redaction.text) }
+        if traits.contains(.structured) { return value }
+        switch value {
+        case .string(let text): return .string(PatternRedaction.redacted(text))
+        case .strings(let texts): return .strings(texts.map(PatternRedaction.redacted))
+        case .int, .double, .bool: return value
+        }
+    }
+
+    /// The same for a text.
+    @inline(__always)
+    func shown(_ text: String) -> String {
+        if traits.isDisjoint(with: [.sensitive, .structured]) { return PatternRedaction.redacted(text) }
+        return traits.contains(.sensitive) ? Redaction.text : text
     }
 
     private static func needsEscape(_ name: String) -> Bool {
@@ -72,33 +92,5 @@ extension AttributeKey {
     private static func isNestedLabel(_ name: String) -> Bool {
         guard name.hasPrefix("labels.") else { return false }
         return name.utf8.dropFirst(7).contains { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "*") }
-    }
-}
-
-/// Names under which nobody should see a value (PCI DSS, OWASP Logging Cheat Sheet).
-enum SensitiveNames {
-    /// Words that make a name sensitive wherever they stand in it (`accessToken`, `user.password_hash`).
-    private static let anywhere = [
-        "password", "passwd", "secret", "token", "authorization", "cookie", "apikey", "api_key", "private_key",
-        "credential",
-    ]
-    /// Words that do so only as a whole segment, because they are part of harmless ones (`card` of `discarded`).
-    private static let segments: Set<String> = [
-        "card", "pan", "cvv", "cvc", "pin", "iban", "ssn", "pwd", "auth", "passphrase", "email", "phone",
-    ]
-
-    static func matches(_ name: String) -> Bool {
-        let lower = name.lowercased()
-        if anywhere.contains(where: { contains(lower, $0) }) { return true }
-        return lower.split(whereSeparator: { $0 == "." || $0 == "_" || $0 == "-" }).contains {
-            segments.contains(String($0))
-        }
-    }
-
-    private static func contains(_ text: String, _ word: String) -> Bool {
-        let text = Array(text.utf8)
-        let word = Array(word.utf8)
-        guard text.count >= word.count else { return false }
-        return (0...(text.count - word.count)).contains { text[$0..<($0 + word.count)].elementsEqual(word) }
     }
 }

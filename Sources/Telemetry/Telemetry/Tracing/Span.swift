@@ -105,7 +105,8 @@ package final class Span: @unchecked Sendable {
         switch status {
         case .unset: return
         case .ok: record.pointee.status = .ok
-        case .error(let description): record.pointee.status = .error(tracer.limits.limited(description))
+        case .error(let description):
+            record.pointee.status = .error(tracer.limits.limited(PatternRedaction.redacted(description)))
         }
     }
 
@@ -119,7 +120,8 @@ package final class Span: @unchecked Sendable {
     /// Links the span to another one.
     package func addLink(_ link: SpanLink) { open?.pointee.addLink(link, tracer.limits) }
 
-    /// Sets `error.type` and an error status. The description is for operators: it must hold no personal data.
+    /// Sets `error.type` and an error status. The description is for operators: secrets that
+    /// `PatternRedaction` knows are taken out of it, but it should hold no personal data at all.
     package func recordError(type: String, description: String = "") {
         set(.errorType, type)
         setStatus(.error(description))

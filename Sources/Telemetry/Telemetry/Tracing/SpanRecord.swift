@@ -61,7 +61,7 @@ struct SpanRecord: ~Copyable {
 
     mutating func set(_ key: AttributeKey, text: String, _ limits: SpanLimits) {
         guard admits(key, limits) else { return }
-        body.appendAttribute(9, key.name, text: key.isSensitive ? Redaction.text : limits.limited(text))
+        body.appendAttribute(9, key.name, text: limits.limited(key.shown(text)))
     }
 
     mutating func set(_ key: AttributeKey, integer: Int, _ limits: SpanLimits) {
@@ -77,7 +77,7 @@ struct SpanRecord: ~Copyable {
         default: break
         }
         guard admits(key, limits) else { return }
-        body.appendAttribute(9, key, limits.limited(value))
+        body.appendAttribute(9, key, limits.limited(key.shown(value)))
     }
 
     mutating func set(_ prepared: PreparedAttributes, _ limits: SpanLimits) {
@@ -178,7 +178,7 @@ extension ByteBuffer {
     ) {
         let attributes = attributes.withUniqueKeys
         for attribute in attributes.prefix(limit) {
-            appendAttribute(field, attribute.key, limits.limited(attribute.value))
+            appendAttribute(field, attribute.key, limits.limited(attribute.key.shown(attribute.value)))
         }
         if attributes.count > limit { appendField(droppedField, varint: UInt64(attributes.count - limit)) }
     }

@@ -153,27 +153,30 @@ final class HTTPClientObservation {
     }
 }
 
-/// Takes secrets out of URLs before they are recorded.
+/// Takes secrets out of the queries of URLs before they are recorded; the span itself looks at the rest of them.
 enum URLRedaction {
-    /// Query parameters whose values are credentials (OpenTelemetry semantic conventions, `url.full`).
-    private static let secretParameters: Set<String> = [
-        "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "Signature", "sig",
-        "X-Goog-Signature",
-    ]
-
     static func url(_ endpoint: HTTPEndpoint, _ target: String) -> String {
         endpoint.url + self.target(target)
     }
 
     static func target(_ target: String) -> String {
         guard let mark = HTTPRequest.queryMark(in: target) else { return target }
-        let parameters = target[target.index(after: mark)...].split(separator: "&", omittingEmptySubsequences: false)
+        let query = target[target.index(after: mark)...]
+        guard query.utf8.contains(UInt8(ascii: "=")) else { return target }
+        let parameters = query.split(separator: "&", omittingEmptySubsequences: false)
+        guard parameters.contains(where: { secretName(of: $0) != nil }) else { return target }
         return target[...mark]
             + parameters.map { parameter in
-                guard let equals = parameter.firstIndex(of: "="),
-                    secretParameters.contains(String(parameter[..<equals]))
-                else { return String(parameter) }
-                return parameter[...equals] + "REDACTED"
+                guard let name = secretName(of: parameter) else { return String(parameter) }
+                return name + "=REDACTED"
             }.joined(separator: "&")
+    }
+
+    /// The name of a parameter whose value is nobody's business: those that OpenTelemetry lists for `url.full` (of which
+    /// `sig` is the only one that does not say so), and those that are hidden everywhere else.
+    private static func secretName(of parameter: Substring) -> Substring? {
+        guard let equals = parameter.firstIndex(of: "=") else { return nil }
+        let name = parameter[..<equals]
+        return name == "sig" || SensitiveNames.matches(String(name)) ? name : nil
     }
 }
