@@ -130,14 +130,14 @@ let package = Package(
             [
                 "Telemetry", "TelemetrySDK", "TelemetryExport", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis",
                 "AMQP", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks", "Caching",
-            ]),
+            ], resources: [.embedInCode("OpenAPI/Documentation")]),
 
         module(
             "Platform", "Models",
             [
                 "Telemetry", "HTTPCodec", "HTTP", "PostgreSQL", "Values", "Resilience", "Security", "Tasks",
                 "ServiceKit",
-            ], resources: [.embedInCode("OpenAPI/Documentation")]),
+            ]),
 
         module("Contracts", "CatalogContracts", ["Values", "ServiceKit"]),
         module("Contracts", "CartContracts", ["Values", "ServiceKit"]),

@@ -1,5 +1,4 @@
 package import ServiceKit
-internal import HTTP
 internal import Synchronization
 internal import Tasks
 package import Telemetry
@@ -10,7 +9,7 @@ package import Telemetry
 ///     models.resource(Supplier.self, at: "/api/v1/suppliers", .reading(.user, writing: .roles(["manager"])))
 ///     let users = models.remote(User.self, service: "users", path: "/api/v1/users")
 ///
-/// Tables are compared with their schemas when the service starts; `/openapi.json` and `/docs` tell of every resource.
+/// Tables are compared with their schemas when the service starts; `/openapi.json` tells of every resource.
 package final class Models: Sendable {
     let application: Application
     private let state = Mutex(State())
@@ -18,8 +17,6 @@ package final class Models: Sendable {
     private struct State: Sendable {
         var managers: [String: any AnyManager] = [:]
         var remotes: [String: RemoteService] = [:]
-        var document = APIDocument()
-        var documentText: [UInt8]?
         var hasTaskStatus = false
     }
 
@@ -37,10 +34,6 @@ package final class Models: Sendable {
                 try await IdempotencyKeys.forgetOld(database)
             }
         }
-        application.routes("/openapi.json") { routes in
-            routes.get("", .open) { [self] _ in .json(bytes: documentText()) }
-        }
-        application.routes("/docs") { DocumentationPage.declare($0) }
     }
 
     // MARK: Registering
@@ -89,7 +82,7 @@ package final class Models: Sendable {
             routes.declare(group)
             if let taskClient { routes.declareTasks(group, taskClient) }
         }
-        document(routes.operations, schemas: M.schema.documents)
+        application.document(routes.operations, schemas: M.schema.documents)
         return manager
     }
 
@@ -111,7 +104,7 @@ package final class Models: Sendable {
         }
         guard isFirst else { return }
         application.taskStatus(at: TaskAnswer.statusPath)
-        document([APIDocument.taskStatus], schemas: APIDocument.taskSchemas)
+        application.document([APIDocument.taskStatus], schemas: APIDocument.taskSchemas)
     }
 
     private func register<M: Model>(_ manager: Manager<M>) {
@@ -133,28 +126,6 @@ package final class Models: Sendable {
 
     /// The manager of the model of this name (`PurchaseOrder`), which speaks JSON; nil when there is none.
     package func manager(named name: String) -> (any AnyManager)? { state.withLock { $0.managers[name] } }
-
-    // MARK: Documents
-
-    /// Adds operations to `/openapi.json`: for routes that the service declares beside its resources.
-    package func document(_ operations: [APIOperation], schemas: [(name: String, schema: JSONTree)] = []) {
-        state.withLock { state in
-            state.document.operations += operations
-            state.document.schemas += schemas
-            state.documentText = nil
-        }
-    }
-
-    /// The OpenAPI document.
-    package func documentText() -> [UInt8] {
-        let definition = application.definition
-        return state.withLock { state in
-            if let text = state.documentText { return text }
-            let text = state.document.render(title: definition.name, about: definition.summary).bytes
-            state.documentText = text
-            return text
-        }
-    }
 }
 
 /// A manager whose model is known by name only: rows are JSON as clients see it.

@@ -29,6 +29,7 @@ package enum CatalogService {
                 try await database.query("SELECT one", "SELECT 1")
                 return try .json(["status": "healthy", "database": "connected"])
             }
+            .about("Whether the catalog has its database").answers([String: String].self)
         }
     }
 }

@@ -22,6 +22,9 @@ struct GatewayConfiguration: Sendable {
     /// `GATEWAY_TRUST_TRACE_CONTEXT`: whether traces that clients begin are continued instead of linked to; false.
     let trustsTraceContext: Bool
 
+    /// `GATEWAY_OPENAPI_SECONDS`: how long the services' documents count as new. 1 to 3,600; 30.
+    let documentSeconds: Int
+
     init(_ reader: ConfigurationReader) {
         ratePerSecond = reader.int("GATEWAY_RATE_LIMIT_PER_SECOND", default: 1_000, in: 1...1_000_000)
         userRatePerSecond = reader.int(
@@ -31,6 +34,7 @@ struct GatewayConfiguration: Sendable {
         maxBodyBytes = reader.int("GATEWAY_MAX_BODY_BYTES", default: 1 << 20, in: 1 << 10...1 << 30)
         publicScheme = reader.choice("GATEWAY_PUBLIC_SCHEME", of: ["http", "https"], default: "http")
         trustsTraceContext = reader.bool("GATEWAY_TRUST_TRACE_CONTEXT", default: false)
+        documentSeconds = reader.int("GATEWAY_OPENAPI_SECONDS", default: 30, in: 1...3_600)
         let origins = reader.string("GATEWAY_CORS_ORIGINS", default: "")
             .split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
         for origin in origins where origin != "*" && !Self.isOrigin(origin) {

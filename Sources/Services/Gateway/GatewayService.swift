@@ -29,7 +29,20 @@ package enum GatewayService {
         ) { try proxy.handle($0) }
 
         let health = ServicesHealth(table.services + ["processor"], services: app.services, client: client)
-        app.routes("/health") { $0.get("/services", .open, health.answer) }
+        app.routes("/health") { routes in
+            routes.get("/services", .open, health.answer).about("Whether every service is ready")
+                .answers(ServicesHealth.Answer.self, 200, "all are").answers(503, "some are not")
+        }
+        let catalogue = APICatalogue(
+            table: table, services: app.services, client: client, freshSeconds: configuration.documentSeconds,
+            own: app.openAPI)
+        app.routes("/openapi.json", areDocumented: false) { routes in
+            routes.get("", .open) { try await catalogue.whole(proxy.admitted($0)) }
+        }
+        app.routes("/docs/{service}", areDocumented: false) { routes in
+            routes.get("", .open) { try catalogue.page($0) }
+            routes.get("/openapi.json", .open) { try await catalogue.part(proxy.admitted($0)) }
+        }
     }
 }
 

@@ -40,9 +40,9 @@ package enum NotificationsService {
 
         let events = AlertEvents(database: app.database, deliveries: deliveries)
         let admin = AdminRoutes(audit: audit, deliveries: deliveries, alerts: events)
-        app.routes("/api/v1/audit") { $0.get("", .admin, admin.listAudit) }
-        app.routes("/api/v1/deliveries") { $0.get("", .admin, admin.listDeliveries) }
-        app.routes("/api/v1/alerts") { $0.get("", .admin, admin.listAlerts) }
+        app.routes("/api/v1/audit") { admin.declareAudit($0) }
+        app.routes("/api/v1/deliveries") { admin.declareDeliveries($0) }
+        app.routes("/api/v1/alerts") { admin.declareAlerts($0) }
         if let token = configuration.alertsToken {
             let alerts = AlertRoutes(
                 events: events, channels: telegram == nil ? [.email] : [.email, .telegram], token: token,

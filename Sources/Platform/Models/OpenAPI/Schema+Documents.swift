@@ -1,3 +1,5 @@
+internal import ServiceKit
+
 /// What OpenAPI says of a model: its JSON, what creates and changes it, its pages, the parameters of its lists.
 extension Schema {
     /// The components that operations refer to.

@@ -1,3 +1,4 @@
+internal import ServiceKit
 package import PostgreSQL
 package import Telemetry
 

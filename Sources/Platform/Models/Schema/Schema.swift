@@ -1,3 +1,4 @@
+internal import ServiceKit
 internal import PostgreSQL
 internal import Telemetry
 internal import Values

@@ -37,6 +37,9 @@ package final class Application: Sendable {
     /// What `build` has declared so far.
     struct Registrations: Sendable {
         var routes: [Route] = []
+        /// What follows from the routes, and what is told of them apart.
+        var operations: [APIOperation] = []
+        var document = APIDocument()
         var shapes: [(prefix: String, shape: ErrorShape)] = []
         var fallback: RequestPipeline.Fallback?
         var jobs: [PeriodicJob] = []
@@ -159,14 +162,36 @@ package final class Application: Sendable {
     // MARK: What a service does
 
     /// Declares routes under a prefix; every error below it is written in this shape.
-    package func routes(_ prefix: String, errors: ErrorShape = .problem, _ declare: (RouteGroup) -> Void) {
+    /// - Parameter areDocumented: whether the OpenAPI document tells of them.
+    package func routes(
+        _ prefix: String, errors: ErrorShape = .problem, areDocumented: Bool = true, _ declare: (RouteGroup) -> Void
+    ) {
         let group = RouteGroup(prefix: prefix, shape: errors)
         declare(group)
         let routes = group.routes
+        let operations = areDocumented ? group.operations : []
         registrations.withLock { state in
             state.routes += routes
+            state.operations += operations
             state.shapes.append((prefix, errors))
         }
+    }
+
+    /// Tells the OpenAPI document more than routes do: an operation takes the place of the one that follows from its
+    /// route. During `build` only.
+    package func document(_ operations: [APIOperation], schemas: [(name: String, schema: JSONTree)] = []) {
+        registrations.withLock { state in
+            state.document.operations += operations
+            state.document.schemas += schemas
+        }
+    }
+
+    /// The OpenAPI document of this service.
+    package func openAPI() -> JSONTree {
+        var (document, operations) = registrations.withLock { ($0.document, $0.operations) }
+        let told = Set(document.operations.map { "\($0.method) \($0.path)" })
+        document.operations += operations.filter { !told.contains("\($0.method) \($0.path)") }
+        return document.render(title: definition.name, about: definition.summary)
     }
 
     /// A handler for requests that no route takes (the gateway's proxy). It runs on the connection's loop, outside of any

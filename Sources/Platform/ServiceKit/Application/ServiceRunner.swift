@@ -77,6 +77,10 @@ final class ServiceRunner: Sendable {
             metrics: MetricsEndpoint(application.telemetry.metrics, on: application.platform.scrapes))
         let levels = LogLevelRoutes(logger: application.telemetry.logger)
         var routes = declared.routes + health.routes(besides: declared.routes) + levels.routes(besides: declared.routes)
+        // A worker answers nothing that could be read about.
+        if application.platform.role == .whole {
+            routes += DocumentRoutes { application.openAPI() }.routes(besides: declared.routes)
+        }
         var fallback = declared.fallback
         if let faults = application.faults { faults.guardAll(&routes, &fallback) }
         let router = try Router(routes: routes, shapes: declared.shapes) {

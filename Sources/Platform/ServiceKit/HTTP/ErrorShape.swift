@@ -11,7 +11,7 @@ package enum ErrorShape: Sendable {
     /// `{"success": false, "message": …}`
     case marimo
 
-    private var contentType: String {
+    var contentType: String {
         if case .problem = self { return "application/problem+json" }
         return "application/json"
     }

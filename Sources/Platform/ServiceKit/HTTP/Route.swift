@@ -10,26 +10,36 @@ package final class RouteGroup {
     private let prefix: String
     private let shape: ErrorShape
     private(set) var routes: [Route] = []
+    /// What the document says of each route.
+    var operations: [APIOperation] = []
 
     init(prefix: String, shape: ErrorShape) {
         self.prefix = prefix
         self.shape = shape
     }
 
-    package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) { on(.get, path, access, handler) }
-    package func get(_ path: String, _ access: Access, _ handler: @escaping ImmediateHandler) {
+    @discardableResult
+    package func get(_ path: String, _ access: Access, _ handler: @escaping Handler) -> RouteNotes {
+        on(.get, path, access, handler)
+    }
+    @discardableResult
+    package func get(_ path: String, _ access: Access, _ handler: @escaping ImmediateHandler) -> RouteNotes {
         add(.get, path, access, nil, .immediate(handler))
     }
-    package func post(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
-        on(.post, path, access, maxBodyBytes: maxBodyBytes, handler)
-    }
-    package func put(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
-        on(.put, path, access, maxBodyBytes: maxBodyBytes, handler)
-    }
-    package func patch(_ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler) {
-        on(.patch, path, access, maxBodyBytes: maxBodyBytes, handler)
-    }
-    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) {
+    @discardableResult
+    package func post(
+        _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
+    ) -> RouteNotes { on(.post, path, access, maxBodyBytes: maxBodyBytes, handler) }
+    @discardableResult
+    package func put(
+        _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
+    ) -> RouteNotes { on(.put, path, access, maxBodyBytes: maxBodyBytes, handler) }
+    @discardableResult
+    package func patch(
+        _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
+    ) -> RouteNotes { on(.patch, path, access, maxBodyBytes: maxBodyBytes, handler) }
+    @discardableResult
+    package func delete(_ path: String, _ access: Access, _ handler: @escaping Handler) -> RouteNotes {
         on(.delete, path, access, handler)
     }
 
@@ -37,13 +47,15 @@ package final class RouteGroup {
     /// - Parameters:
     ///   - path: appended to the group's prefix; `{name}` stands for one segment; a slash at the end makes no difference.
     ///   - maxBodyBytes: the largest body that is read; 1 MiB unless told otherwise.
+    /// - Returns: where to say more of it, for the OpenAPI document.
+    @discardableResult
     package func on(
         _ method: HTTPMethod, _ path: String, _ access: Access, maxBodyBytes: Int? = nil, _ handler: @escaping Handler
-    ) { add(method, path, access, maxBodyBytes, .waiting(handler)) }
+    ) -> RouteNotes { add(method, path, access, maxBodyBytes, .waiting(handler)) }
 
     private func add(
         _ method: HTTPMethod, _ path: String, _ access: Access, _ maxBodyBytes: Int?, _ handler: RouteHandler
-    ) {
+    ) -> RouteNotes {
         var handler = handler
         if case .permission(let grant) = access {
             let answer = handler
@@ -52,10 +64,12 @@ package final class RouteGroup {
                 return try await answer.response(to: request)
             }
         }
-        routes.append(
-            Route(
-                method: MethodLabel(method), template: prefix + path, access: access, shape: shape,
-                maxBodyBytes: maxBodyBytes ?? Route.defaultMaxBodyBytes, handler: handler))
+        let route = Route(
+            method: MethodLabel(method), template: prefix + path, access: access, shape: shape,
+            maxBodyBytes: maxBodyBytes ?? Route.defaultMaxBodyBytes, handler: handler)
+        routes.append(route)
+        operations.append(APIOperation(route, group: prefix))
+        return RouteNotes(group: self, index: operations.count - 1)
     }
 }
 

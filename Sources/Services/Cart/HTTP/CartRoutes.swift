@@ -2,6 +2,7 @@ internal import CartContracts
 internal import CatalogContracts
 internal import HTTP
 internal import HTTPCodec
+internal import OrdersContracts
 internal import Security
 internal import ServiceKit
 internal import Values
@@ -17,16 +18,33 @@ struct CartRoutes: Sendable {
     private static let maxAttempts = 5
 
     func declare(_ routes: RouteGroup) {
-        routes.get("/cart/", .user, show)
-        routes.delete("/cart/", .user, clear)
-        routes.get("/cart/total", .user, total)
-        routes.post("/cart/items", .user, add)
-        routes.put("/cart/items/{id}", .user, change)
-        routes.delete("/cart/items/{id}", .user, remove)
+        routes.get("/cart/", .user, show).about("Your cart").answers(CartView.self)
+        routes.delete("/cart/", .user, clear).about("Empties your cart").answers(Detail.self)
+        routes.get("/cart/total", .user, total).about("What your cart costs").answers(Total.self)
+        routes.post("/cart/items", .user, add).about("Puts a product into your cart")
+            .takes(NewItem.self).answers(CartItemView.self, 200, "the line").refuses(404, 409)
+        routes.put("/cart/items/{id}", .user, change).about("Sets how many, by line or product")
+            .takes(Quantity.self).answers(CartItemView.self, 200, "the line").refuses(409)
+        routes.delete("/cart/items/{id}", .user, remove).about("Takes a line out, by line or product")
+            .answers(Detail.self).refuses(409)
         routes.post(
-            "/cart/checkout", .user,
-            CheckoutRoute(store: store, services: services, telemetry: telemetry).handle)
-        routes.get("/carts/", .admin, list)
+            "/cart/checkout", .user, CheckoutRoute(store: store, services: services, telemetry: telemetry).handle
+        ).about("Makes an order of your cart").answers(OrderView.self, 200, "the order").refuses(400, 409)
+        routes.get("/carts/", .admin, list).about("Everybody's carts").answers([UserCart].self)
+    }
+
+    private struct Detail: Codable {
+        let detail: String
+    }
+
+    private struct Total: Codable {
+        let total: Money
+    }
+
+    private struct UserCart: Codable {
+        let user_id: String
+        let items: [CartItemView]
+        let total: Money
     }
 
     private struct NewItem: Decodable, Sendable, StrictKeys {
@@ -47,15 +65,10 @@ struct CartRoutes: Sendable {
     }
 
     @Sendable private func total(_ request: Request) async throws -> HTTPResponse {
-        try .json(["total": try await store.read(try request.caller().userID).view.total])
+        try .json(Total(total: try await store.read(try request.caller().userID).view.total))
     }
 
     @Sendable private func list(_ request: Request) async throws -> HTTPResponse {
-        struct UserCart: Encodable {
-            let user_id: String
-            let items: [CartItemView]
-            let total: Money
-        }
         var carts: [UserCart] = []
         for user in try await store.users() {
             let cart = try await store.read(user).view
@@ -110,13 +123,13 @@ struct CartRoutes: Sendable {
             return (.remove(productID: line.productID), line)
         }
         telemetry.noteItem("removed", productID: line.productID)
-        return try .json(["detail": "removed"])
+        return try .json(Detail(detail: "removed"))
     }
 
     @Sendable private func clear(_ request: Request) async throws -> HTTPResponse {
         try await store.clear(try request.caller().userID)
         telemetry.noteCleared()
-        return try .json(["detail": "cleared"])
+        return try .json(Detail(detail: "cleared"))
     }
 
     /// Changes a cart as it stands; when somebody else was faster, as it stands then.

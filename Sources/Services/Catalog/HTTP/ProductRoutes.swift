@@ -19,13 +19,35 @@ struct ProductRoutes: Sendable {
     private static let maxIDs = 100
 
     func declare(_ routes: RouteGroup) {
-        routes.get("/", .user, list)
-        routes.post("/", .admin, create)
-        routes.get("/categories/list", .user, categories)
-        routes.get("/by-category/{category}", .user, byCategory)
-        routes.get("/{product_id}", .user, show)
-        routes.put("/{product_id}", .admin, update)
-        routes.delete("/{product_id}", .admin, delete)
+        Self.paged(routes.get("/", .user, list).about("Products; who is no staff names a category"))
+            .query("category", ["type": "string"]).refuses(403)
+        routes.post("/", .admin, create).about("Adds a product")
+            .takes(ProductBody.self).answers(ProductView.self, 201, "the product")
+        routes.get("/categories/list", .user, categories).about("Categories with the number of their products")
+            .answers([Category].self)
+        Self.paged(routes.get("/by-category/{category}", .user, byCategory).about("Products of a category"))
+        routes.get("/{product_id}", .user, show).about("One product").answers(ProductView.self)
+        routes.put("/{product_id}", .admin, update).about("Replaces a product")
+            .takes(ProductBody.self).answers(ProductView.self)
+        routes.delete("/{product_id}", .admin, delete).about("Removes a product").answers(204, "removed")
+    }
+
+    /// What lists have in common.
+    @discardableResult
+    private static func paged(_ route: RouteNotes) -> RouteNotes {
+        route.answers(ProductPage.self, 200, "a page")
+            .query("skip", ["type": "integer", "minimum": 0, "maximum": 1_000_000, "default": 0])
+            .query("limit", ["type": "integer", "minimum": 1, "maximum": 100, "default": 20])
+            .query("sort_by", ["type": "string", "enum": ["name", "price"], "default": "name"])
+            .query("sort_order", ["type": "string", "enum": ["asc", "desc"], "default": "asc"])
+            .query("min_price", Self.amount).query("max_price", Self.amount)
+    }
+
+    private static let amount: JSONTree = ["type": "number", "minimum": 0, "multipleOf": .number("0.01")]
+
+    private struct Category: Codable {
+        let name: String
+        let product_count: Int
     }
 
     func declareInternal(_ routes: RouteGroup) { routes.get("/products", .user, byIDs) }
@@ -125,10 +147,6 @@ struct ProductRoutes: Sendable {
     }
 
     @Sendable private func categories(_ request: Request) async throws -> HTTPResponse {
-        struct Category: Encodable {
-            let name: String
-            let product_count: Int
-        }
         let found = try await products.categories(companyID: try request.caller().companyID)
         return try .json(found.map { Category(name: $0.name, product_count: $0.count) })
     }

@@ -76,6 +76,12 @@ struct Proxy: Sendable {
         }
     }
 
+    /// A request that the gateway answers itself, within the client's limits.
+    func admitted(_ request: Request) throws -> Request {
+        try limits.admit(peer: request.http.peerAddress, identity: request.identity, isSensitive: false)
+        return request
+    }
+
     /// A request on its way to a service.
     private struct Hop: Sendable {
         /// As the service gets it.

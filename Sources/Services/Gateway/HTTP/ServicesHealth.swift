@@ -7,6 +7,12 @@ internal import Telemetry
 /// How the services behind the gateway are: each is asked whether it is ready, side by side, in bounded time, and at
 /// most once a second however often the gateway itself is asked.
 final class ServicesHealth: Sendable {
+    /// What is answered.
+    struct Answer: Decodable, Sendable {
+        let status: String
+        let services: [String: String]
+    }
+
     private struct State: Sendable {
         var last: (response: HTTPResponse, at: UInt64)?
         var running: Task<HTTPResponse, Never>?

@@ -14,7 +14,36 @@ struct AdminRoutes: Sendable {
     private static let defaultLimit = 50
     private static let maxTextBytes = 200
 
-    private struct Page<Item: Encodable>: Encodable {
+    func declareAudit(_ routes: RouteGroup) {
+        Self.paged(routes.get("", .admin, listAudit).about("Events that tell of one thing, the oldest first"))
+            .query("subject", ["type": "string", "minLength": 1], isRequired: true, "For example an order's id.")
+            .answers(200, "a page of events")
+    }
+
+    func declareDeliveries(_ routes: RouteGroup) {
+        Self.paged(routes.get("", .admin, listDeliveries).about("What became of messages"))
+            .query("state", ["type": "string", "enum": .array(Delivery.State.allCases.map { .string($0.rawValue) })])
+            .query("order_id", ["type": "string"])
+            .answers(Page<DeliveryRepository.Listed>.self, 200, "a page")
+    }
+
+    func declareAlerts(_ routes: RouteGroup) {
+        Self.paged(routes.get("", .admin, listAlerts).about("Changes of alerts"))
+            .query("name", ["type": "string"])
+            .answers(Page<AlertEvents.Listed>.self, 200, "a page")
+    }
+
+    private static func paged(_ route: RouteNotes) -> RouteNotes {
+        route.query("cursor", ["type": "integer", "minimum": 0])
+            .query(
+                "limit",
+                [
+                    "type": "integer", "minimum": .integer(limits.lowerBound), "maximum": .integer(limits.upperBound),
+                    "default": .integer(defaultLimit),
+                ])
+    }
+
+    private struct Page<Item: Codable>: Codable {
         let items: [Item]
         let next_cursor: Int64?
         let limit: Int

@@ -9,7 +9,7 @@ struct AlertEvents: Sendable {
     let deliveries: DeliveryRepository
 
     /// An event as people and drills see it.
-    struct Listed: Encodable, Sendable {
+    struct Listed: Codable, Sendable {
         let lsn: Int64
         let name: String
         let status: String

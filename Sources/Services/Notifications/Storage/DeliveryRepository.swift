@@ -9,7 +9,7 @@ struct DeliveryRepository: Sendable {
     let database: PostgreSQLClient
 
     /// A delivery as an administrator sees it: without the text.
-    struct Listed: Encodable, Sendable {
+    struct Listed: Codable, Sendable {
         let lsn: Int64
         let id: String
         let message_id: String

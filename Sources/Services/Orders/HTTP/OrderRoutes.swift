@@ -16,12 +16,23 @@ struct OrderRoutes: Sendable {
     private static let maxListed = 200
 
     func declare(_ routes: RouteGroup) {
-        routes.get("/", .user, list)
-        routes.post("/", .user, place)
-        routes.get("/statuses/list", .user, statuses)
-        routes.get("/{id}", .user, show)
-        routes.put("/{id}/status", .admin, setStatus)
-        routes.put("/{id}/cancel", .user, cancel)
+        routes.get("/", .user, list).about("Your orders; everybody's for an admin")
+            .query("limit", ["type": "integer", "minimum": 1, "maximum": .integer(Self.maxListed)])
+            .answers([OrderView].self)
+        routes.post("/", .user, place).about("Places an order")
+            .header("Idempotency-Key", ["type": "string"], "Sent again with the same key, it is the same order.")
+            .takes(CreateOrder.self).answers(OrderView.self).refuses(404, 409)
+        routes.get("/statuses/list", .user, statuses).about("Every status with its label")
+            .answers([String: String].self)
+        routes.get("/{id}", .user, show).about("One order").answers(OrderView.self).refuses(403)
+        routes.put("/{id}/status", .admin, setStatus).about("Moves an order on")
+            .query(
+                "status", ["type": "string", "enum": .array(OrderStatus.allCases.map { .string($0.rawValue) })],
+                isRequired: true
+            )
+            .answers(OrderView.self).refuses(400)
+        routes.put("/{id}/cancel", .user, cancel).about("Calls an order off")
+            .answers(OrderView.self).refuses(400, 403)
     }
 
     @Sendable private func list(_ request: Request) async throws -> HTTPResponse {

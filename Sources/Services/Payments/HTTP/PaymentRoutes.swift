@@ -1,5 +1,6 @@
 internal import HTTP
 internal import HTTPCodec
+internal import PaymentsContracts
 internal import PostgreSQL
 internal import Security
 internal import ServiceKit
@@ -9,7 +10,11 @@ internal import Values
 struct PaymentRoutes: Sendable {
     let database: PostgreSQLClient
 
-    func declare(_ routes: RouteGroup) { routes.get("", .user, show) }
+    func declare(_ routes: RouteGroup) {
+        routes.get("", .user, show).about("The payment of an order")
+            .query("order_id", ["type": "string", "format": "uuid"], isRequired: true)
+            .answers(PaymentView.self).refuses(404)
+    }
 
     @Sendable private func show(_ request: Request) async throws -> HTTPResponse {
         let caller = try request.caller()

@@ -27,7 +27,7 @@ struct Directory: Sendable {
             users.hooks.afterDelete = { user, context in try await tell(user.base.id, context) }
         }
         app.routes("/api/v1/users") { $0.post("/{id}/password", admins, setPassword) }
-        models.document([passwordOperation(admins)])
+        app.document([passwordOperation(admins)])
 
         models.resource(Group.self, at: "/api/v1/groups", .reading(staff, writing: admins)) { groups in
             groups.hooks.afterDelete = { _, context in try await tell(nil, context) }

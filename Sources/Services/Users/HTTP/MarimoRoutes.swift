@@ -11,18 +11,26 @@ struct MarimoRoutes: Sendable {
     private static let maxListed = 200
 
     func declare(_ routes: RouteGroup) {
-        routes.post("/register", .open, register)
-        routes.post("/login", .open, logIn)
-        routes.post("/refresh", .open, refresh)
-        routes.post("/logout", .open, logOut)
-        routes.get("/profile", .user, profile)
-        routes.get("/list", .roles(["admin", "manager"]), list)
-        routes.post("/admin/assign-role", .admin, assignRole)
+        routes.post("/register", .open, register).about("Registers a user")
+            .takes(Registration.self).answers(UserAnswer.self, 201, "registered").refuses(409)
+        routes.post("/login", .open, logIn).about("Logs in: a pair of tokens")
+            .takes(Login.self).answers(TokenAnswer.self).refuses(401, 429)
+        routes.post("/refresh", .open, refresh).about("A new pair of tokens for a refresh token, which ends")
+            .takes(Token.self).answers(TokenAnswer.self).refuses(401)
+        routes.post("/logout", .open, logOut).about("Ends a refresh token")
+            .takes(Token.self).answers(PlainAnswer.self)
+        routes.get("/profile", .user, profile).about("You").answers(UserAnswer.self).refuses(404)
+        routes.get("/list", .roles(["admin", "manager"]), list).about("Users of your company")
+            .query("cursor", ["type": "integer", "minimum": 0])
+            .query("limit", ["type": "integer", "minimum": 1, "maximum": .integer(Self.maxListed), "default": 50])
+            .answers(ListAnswer.self)
+        routes.post("/admin/assign-role", .admin, assignRole).about("Gives a user another role")
+            .takes(Assignment.self).answers(PlainAnswer.self).refuses(404)
     }
 
     // MARK: Shapes
 
-    struct UserBody: Encodable {
+    struct UserBody: Codable {
         let id: String
         let email: String
         let name: String
@@ -40,13 +48,13 @@ struct MarimoRoutes: Sendable {
         }
     }
 
-    private struct UserAnswer: Encodable {
+    private struct UserAnswer: Codable {
         var success = true
         let message: String
         let user: UserBody
     }
 
-    private struct TokenAnswer: Encodable {
+    private struct TokenAnswer: Codable {
         var success = true
         let message: String
         let access_token: String
@@ -56,12 +64,12 @@ struct MarimoRoutes: Sendable {
         let user: UserBody
     }
 
-    private struct PlainAnswer: Encodable {
+    private struct PlainAnswer: Codable {
         var success = true
         let message: String
     }
 
-    private struct ListAnswer: Encodable {
+    private struct ListAnswer: Codable {
         var success = true
         let message: String
         let users: [UserBody]

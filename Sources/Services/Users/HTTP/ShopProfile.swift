@@ -27,7 +27,7 @@ struct ShopProfile: Encodable {
 }
 
 /// An order in a list of somebody's own.
-struct OrderSummary: Encodable, Sendable {
+struct OrderSummary: Codable, Sendable {
     let id: String
     let status: OrderStatus
     let total: Money

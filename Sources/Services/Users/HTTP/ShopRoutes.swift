@@ -1,5 +1,7 @@
+internal import CartContracts
 internal import HTTP
 internal import HTTPCodec
+internal import OrdersContracts
 internal import ServiceKit
 internal import Values
 
@@ -9,20 +11,31 @@ struct ShopRoutes: Sendable {
     let purchases: Purchases
 
     func declare(_ routes: RouteGroup) {
-        routes.post("/users/register", .open, register)
-        routes.post("/token", .open, token)
-        routes.get("/users/me", .user, me)
-        routes.put("/users/me", .user, update)
-        routes.get("/users/me/profile", .user, profile)
-        routes.get("/users/me/orders", .user, orders)
-        routes.post("/users/me/orders", .user, checkOut)
-        routes.get("/users/me/cart", .user, cart)
-        routes.get("/users/me/total-spent", .user, totalSpent)
+        routes.post("/users/register", .open, register).about("Registers a user")
+            .takes(Registration.self).answers(UserBody.self)
+        routes.post("/token", .open, token).about("An access token (OAuth 2.0 password flow)")
+            .takesForm(["username", "password"]).answers(TokenBody.self).refuses(401, 429)
+        routes.get("/users/me", .user, me).about("You").answers(UserBody.self).refuses(404)
+        routes.put("/users/me", .user, update).about("Changes your name and telephone number")
+            .takesForm([], optional: ["full_name", "phone"]).answers(UserBody.self).refuses(404)
+        routes.get("/users/me/profile", .user, profile).about("You, your cart's total and your orders")
+            .answers(200, "like `/users/me`, with `current_cart_total` and `orders`").refuses(404)
+        routes.get("/users/me/orders", .user, orders).about("Your orders").answers([OrderSummary].self)
+        routes.post("/users/me/orders", .user, checkOut).about("Makes an order of your cart")
+            .header("Idempotency-Key", ["type": "string"], "Sent again with the same key, it is the same order.")
+            .answers(OrderView.self).refuses(400, 404, 409)
+        routes.get("/users/me/cart", .user, cart).about("Your cart").answers(CartView.self)
+        routes.get("/users/me/total-spent", .user, totalSpent).about("What you have spent")
+            .answers(TotalSpent.self).refuses(404)
+    }
+
+    private struct TotalSpent: Codable {
+        let total_spent: Money
     }
 
     // MARK: Shapes
 
-    struct UserBody: Encodable {
+    struct UserBody: Codable {
         let id: String
         let username: String
         let full_name: String
@@ -42,7 +55,7 @@ struct ShopRoutes: Sendable {
         }
     }
 
-    private struct TokenBody: Encodable {
+    private struct TokenBody: Codable {
         let access_token: String
         var token_type = "bearer"
     }
@@ -142,6 +155,6 @@ struct ShopRoutes: Sendable {
     }
 
     @Sendable private func totalSpent(_ request: Request) async throws -> HTTPResponse {
-        try .json(["total_spent": try await accounts.user(of: request).totalSpent])
+        try .json(TotalSpent(total_spent: try await accounts.user(of: request).totalSpent))
     }
 }

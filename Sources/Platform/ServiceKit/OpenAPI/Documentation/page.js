@@ -45,7 +45,7 @@ const send = async (path, method, operation, inputs, body, output) => {
     else if (parameter.in === "query") query.set(parameter.name, value);
     else headers[parameter.name] = value;
   }
-  if (body) headers["content-type"] = "application/json";
+  if (body) headers["content-type"] = Object.keys(operation.requestBody.content)[0];
   const target = path + (query.size ? `?${query}` : "");
   output.textContent = "…";
   try {
@@ -79,12 +79,14 @@ const render = (api, path, method, operation) => {
     details.append(table);
     let body = null;
     if (operation.requestBody) {
-      const schema = operation.requestBody.content["application/json"].schema;
+      const [[type, { schema }]] = Object.entries(operation.requestBody.content);
       const known = resolve(api, schema);
       const fields = Object.entries(known.properties || {}).map(([name, field]) =>
         `${name}${(known.required || []).includes(name) ? "" : "?"}: ${typeOf(api, field)}`);
       details.append(element("pre", { textContent: fields.join("\n") }));
-      body = element("textarea", { value: JSON.stringify(example(api, schema), null, 2) });
+      const filled = example(api, schema);
+      const isForm = type === "application/x-www-form-urlencoded";
+      body = element("textarea", { value: isForm ? String(new URLSearchParams(filled)) : JSON.stringify(filled, null, 2) });
       details.append(body);
     }
     const output = element("pre", { textContent: Object.entries(operation.responses)
@@ -102,16 +104,24 @@ const show = (api) => {
   document.getElementById("about").textContent = api.info.summary || "";
   const main = document.getElementById("operations");
   main.replaceChildren();
+  // At the gateway: services whose part is old, or is not there.
+  for (const absence of api["x-vitrine-unavailable"] || []) {
+    main.append(element("p", { textContent: `${absence.service}: ${absence.problem} (its document: ${absence.document})` }));
+  }
+  const about = new Map((api.tags || []).map((tag) => [tag.name, tag.description || ""]));
   const tags = new Map();
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
+      if (!operation.responses) continue;
       const tag = (operation.tags || ["other"])[0];
-      if (!tags.has(tag)) tags.set(tag, main.appendChild(element("section", {}, element("h2", { textContent: tag }))));
+      if (!tags.has(tag)) tags.set(tag, main.appendChild(element("section", {},
+        element("h2", { textContent: tag }), element("p", { className: "muted", textContent: about.get(tag) || "" }))));
       tags.get(tag).append(render(api, path, method, operation));
     }
   }
 };
 
-fetch("/openapi.json").then((response) => response.json()).then(show).catch((error) => {
+const part = location.pathname.match(/^\/docs\/([^/]+)\/?$/);
+fetch(part ? `/docs/${part[1]}/openapi.json` : "/openapi.json").then((response) => response.json()).then(show).catch((error) => {
   document.getElementById("operations").textContent = String(error);
 });

@@ -1,4 +1,4 @@
-internal import Telemetry
+package import Telemetry
 
 /// JSON as a tree, members in the order that they were written: for documents that are made once.
 package indirect enum JSONTree: Hashable, Sendable {
@@ -12,8 +12,13 @@ package indirect enum JSONTree: Hashable, Sendable {
     case object([Member])
 
     package struct Member: Hashable, Sendable {
-        let name: String
-        let value: JSONTree
+        package let name: String
+        package let value: JSONTree
+
+        package init(name: String, value: JSONTree) {
+            self.name = name
+            self.value = value
+        }
     }
 
     /// The text in UTF-8.
@@ -30,12 +35,13 @@ package indirect enum JSONTree: Hashable, Sendable {
     }
 
     /// An object with more members.
-    func adding(_ other: JSONTree) -> JSONTree {
+    package func adding(_ other: JSONTree) -> JSONTree {
         guard case .object(let mine) = self, case .object(let more) = other else { return self }
         return .object(mine.filter { member in !more.contains { $0.name == member.name } } + more)
     }
 
-    func write(to buffer: inout ByteBuffer) {
+    /// Appends the text.
+    package func write(to buffer: inout ByteBuffer) {
         switch self {
         case .null: buffer.append("null" as StaticString)
         case .bool(let value): buffer.append(value ? "true" : "false" as StaticString)

@@ -1,52 +1,28 @@
-package import ServiceKit
+internal import Security
 
-/// One operation as the OpenAPI document tells of it.
-package struct APIOperation: Sendable {
-    /// Lower case: `get`.
-    package var method: String
-    package var path: String
-    package var summary: String
-    /// What it is listed under.
-    package var tag: String
-    /// Unique in the document.
-    package var id: String
-    package var access: Access
-    /// OpenAPI parameter objects.
-    package var parameters: [JSONTree] = []
-    /// JSON Schema of the body; nil for none.
-    package var body: JSONTree?
-    /// Each status with its words and the JSON Schema of its body; refusals are problem details without being told.
-    package var answers: [(status: Int, about: String, schema: JSONTree?)]
-    /// Statuses of refusals.
-    package var refusals: [Int]
-    /// Operations that take the `id` of the first answer's row.
-    package var links: [String] = []
+/// An OpenAPI 3.1 document: rendered from what routes and resources say of themselves.
+package struct APIDocument: Sendable {
+    package var operations: [APIOperation] = []
+    package var schemas: [(name: String, schema: JSONTree)] = []
 
-    package init(
-        _ method: String, _ path: String, id: String, tag: String, summary: String, access: Access,
-        answers: [(status: Int, about: String, schema: JSONTree?)], refusals: [Int]
-    ) {
-        self.method = method
-        self.path = path
-        self.id = id
-        self.tag = tag
-        self.summary = summary
-        self.access = access
-        self.answers = answers
-        self.refusals = refusals
-    }
-}
+    package init() {}
 
-/// An OpenAPI 3.1 document: rendered from what the resources say of themselves.
-struct APIDocument: Sendable {
-    var operations: [APIOperation] = []
-    var schemas: [(name: String, schema: JSONTree)] = []
+    /// A reference to one of the schemas.
+    package static func reference(_ name: String) -> JSONTree { ["$ref": .string("#/components/schemas/\(name)")] }
 
-    static func reference(_ name: String) -> JSONTree { ["$ref": .string("#/components/schemas/\(name)")] }
-
-    func render(title: String, about: String) -> JSONTree {
+    /// The document as JSON.
+    package func render(title: String, about: String) -> JSONTree {
         var paths: [(path: String, operations: [JSONTree.Member])] = []
+        var ids: Set<String> = []
         for operation in operations {
+            var operation = operation
+            // Two paths may have the same words.
+            let id = operation.id
+            var copies = 1
+            while !ids.insert(operation.id).inserted {
+                copies += 1
+                operation.id = "\(id)_\(copies)"
+            }
             let member = JSONTree.Member(name: operation.method, value: Self.render(operation))
             if let index = paths.firstIndex(where: { $0.path == operation.path }) {
                 paths[index].operations.append(member)
@@ -54,37 +30,51 @@ struct APIDocument: Sendable {
                 paths.append((operation.path, [member]))
             }
         }
-        var named = schemas.map { JSONTree.Member(name: $0.name, value: $0.schema) }
-        named.append(.init(name: "Problem", value: Self.problem))
+        let shapes = Set(operations.map(\.errors.documentName))
+        let errors = ErrorShape.documents.filter { shapes.contains($0.name) }
         return [
             "openapi": "3.1.0",
             "info": ["title": .string(title), "summary": .string(about), "version": "1.0"],
             "paths": .object(paths.map { .init(name: $0.path, value: .object($0.operations)) }),
             "components": [
-                "schemas": .object(named),
-                "securitySchemes": ["bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"]],
+                "schemas": .object((schemas + errors).map { .init(name: $0.name, value: $0.schema) }),
+                "securitySchemes": Self.securitySchemes,
             ],
         ]
     }
+
+    /// Components that are the same in every document of the platform: errors and security schemes.
+    package static let sharedComponents: JSONTree = [
+        "schemas": .object(ErrorShape.documents.map { .init(name: $0.name, value: $0.schema) }),
+        "securitySchemes": securitySchemes,
+    ]
+
+    private static let securitySchemes: JSONTree = [
+        "bearer": ["type": "http", "scheme": "bearer", "bearerFormat": "JWT"],
+        "service": [
+            "type": "apiKey", "in": "header", "name": .string(IdentitySigner.header),
+            "description": "The identity that services of the platform sign for one another.",
+        ],
+    ]
 
     private static func render(_ operation: APIOperation) -> JSONTree {
         var members: [JSONTree.Member] = [
             .init(name: "operationId", value: .string(operation.id)),
             .init(name: "tags", value: [.string(operation.tag)]),
-            .init(name: "summary", value: .string(operation.summary)),
         ]
+        if !operation.summary.isEmpty { members.append(.init(name: "summary", value: .string(operation.summary))) }
         if let permission = Self.permission(operation.access) {
             members.append(.init(name: "description", value: .string(permission)))
-            members.append(.init(name: "security", value: [["bearer": []]]))
+            var scheme = "bearer"
+            if case .service = operation.access { scheme = "service" }
+            members.append(.init(name: "security", value: [.object([.init(name: scheme, value: [])])]))
         }
         if !operation.parameters.isEmpty {
             members.append(.init(name: "parameters", value: .array(operation.parameters)))
         }
         if let body = operation.body {
-            members.append(
-                .init(
-                    name: "requestBody",
-                    value: ["required": true, "content": ["application/json": ["schema": body]]]))
+            let content = JSONTree.Member(name: operation.bodyType, value: ["schema": body])
+            members.append(.init(name: "requestBody", value: ["required": true, "content": .object([content])]))
         }
         members.append(.init(name: "responses", value: responses(operation)))
         return .object(members)
@@ -104,7 +94,9 @@ struct APIDocument: Sendable {
             }
             members.append(.init(name: "\(status)", value: response))
         }
-        let refusal: JSONTree = ["content": ["application/problem+json": ["schema": reference("Problem")]]]
+        let content = JSONTree.Member(
+            name: operation.errors.contentType, value: ["schema": reference(operation.errors.documentName)])
+        let refusal: JSONTree = ["content": .object([content])]
         for status in operation.refusals {
             let about = Self.refusalWords[status] ?? "refused"
             members.append(.init(name: "\(status)", value: refusal.adding(["description": .string(about)])))
@@ -132,24 +124,4 @@ struct APIDocument: Sendable {
         case .service: "For other services of the platform."
         }
     }
-
-    /// RFC 9457.
-    private static let problem: JSONTree = [
-        "type": "object", "required": ["title", "status", "code"],
-        "properties": [
-            "type": ["type": "string"], "title": ["type": "string"], "status": ["type": "integer"],
-            "detail": ["type": "string"], "code": ["type": "string"], "trace_id": ["type": "string"],
-            "request_id": ["type": "string"],
-            "errors": [
-                "type": "array",
-                "items": [
-                    "type": "object", "required": ["loc", "msg", "type"],
-                    "properties": [
-                        "loc": ["type": "array", "items": ["type": ["string", "integer"]]],
-                        "msg": ["type": "string"], "type": ["type": "string"],
-                    ],
-                ],
-            ],
-        ],
-    ]
 }
