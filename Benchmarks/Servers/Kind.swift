@@ -61,6 +61,10 @@ enum Kind: String, CaseIterable {
         ServiceDefinition(name: "bench", summary: "a small JSON answer", port: port) { app in
             app.routes("") { routes in
                 routes.get("/hello", .open) { _ in .json(bytes: body) }
+                // The same for whoever has a token, and for whoever has a permission that is known already.
+                routes.get("/private", .user) { _ in .json(bytes: body) }
+                let permissions = PermissionDirectory { _ in ["bench.read", "bench.write"] }
+                routes.get("/permitted", permissions.access("bench.read", or: ["nobody"])) { _ in .json(bytes: body) }
             }
         }
     }

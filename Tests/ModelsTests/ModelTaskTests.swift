@@ -51,19 +51,29 @@ import Testing
             let reply = try await shop.send(.post, "/api/v1/purchase-orders/\(order)/recount")
             try #require(reply.status == 202, "\(reply.text)")
             let task = try #require(try member(reply, "task_id").string)
-            var status = try await shop.get("/api/v1/tasks/\(task)?wait_timeout=60")
+            var status = try await shop.get("/api/v1/tasks/purchase/\(task)?wait_timeout=60")
             for _ in 0..<10 where try member(status, "status").string == "pending" {
-                status = try await shop.get("/api/v1/tasks/\(task)?wait_timeout=60")
+                status = try await shop.get("/api/v1/tasks/purchase/\(task)?wait_timeout=60")
             }
             #expect(try member(status, "status").string == "succeeded")
             #expect(try member(status, "task").string == "purchase_orders.recount")
             let row = try member(status, "result")
             #expect(try row.members().first { $0.name == "total" }?.value.text == "3.30")
             let stranger = try await shop.get(
-                "/api/v1/tasks/\(task)",
+                "/api/v1/tasks/purchase/\(task)",
                 as: Person(roles: ["user"], company: nil, subject: "00000000-0000-4000-8000-00000000000f"))
             #expect(stranger.status == 404)
-            #expect(try await shop.get("/api/v1/tasks/\(order)").status == 404)
+            // An administrator sees those of their own company, and nobody else's.
+            let path = "/api/v1/tasks/purchase/\(task)"
+            let theirs = Person(
+                roles: ["admin"], company: Person.alpha, subject: "00000000-0000-4000-8000-00000000000e")
+            #expect(try await shop.get(path, as: theirs).status == 200)
+            for company in [Person.beta, nil] {
+                let foreign = Person(
+                    roles: ["admin"], company: company, subject: "00000000-0000-4000-8000-00000000000d")
+                #expect(try await shop.get(path, as: foreign).status == 404)
+            }
+            #expect(try await shop.get("/api/v1/tasks/purchase/\(order)").status == 404)
         }
     }
 
@@ -88,7 +98,7 @@ import Testing
             let order = try await spoiltOrder(shop)
             let accepted = try await shop.send(.post, "/api/v1/purchase-orders/\(order)/recount")
             let task = try #require(try member(accepted, "task_id").string)
-            #expect(try member(try await shop.get("/api/v1/tasks/\(task)"), "status").string == "pending")
+            #expect(try member(try await shop.get("/api/v1/tasks/purchase/\(task)"), "status").string == "pending")
 
             let capture = TelemetryCapture(serviceName: "purchase")
             let worker = ServiceHost(
@@ -100,7 +110,7 @@ import Testing
             do {
                 var status = ""
                 for _ in 0..<10 where status != "succeeded" {
-                    let reply = try await shop.get("/api/v1/tasks/\(task)?wait_timeout=60")
+                    let reply = try await shop.get("/api/v1/tasks/purchase/\(task)?wait_timeout=60")
                     status = try member(reply, "status").string ?? ""
                 }
                 #expect(status == "succeeded")

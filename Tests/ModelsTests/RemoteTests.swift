@@ -254,5 +254,42 @@ import Values
         }
     }
 
+    @Test func aDeletionWhoseAnswerWasLostHasHappened() async throws {
+        let calls = Mutex(0)
+        let flaky = ServiceDefinition(name: "workshop", summary: "loses its first answer", port: 0) { app in
+            app.routes("/api/v1/shelves") { routes in
+                routes.delete("/{id}", .user) { _ in
+                    let isFirst = calls.withLock { calls in
+                        calls += 1
+                        return calls == 1
+                    }
+                    if isFirst { throw HTTPError(.serviceUnavailable, "busy", "done, but who knows") }
+                    throw HTTPError(.notFound, "not_found", "there is nothing with this id")
+                }
+            }
+        }
+        try await withDesk(services: [flaky]) { (desk, _) async throws in
+            try await desk.shelves.delete(ID.make(), as: desk.caller)
+            #expect(calls.withLock { $0 } == 2)
+            // Nothing was ever there.
+            await #expect {
+                try await desk.shelves.delete(ID.make(), as: desk.caller)
+            } throws: { ($0 as? HTTPError)?.status == .notFound }
+        }
+    }
+
+    @Test func aChangeThatCannotBeSentIsToldNotLost() async throws {
+        try await withDesk { (desk, _) async throws in
+            let created = try await desk.gadgets.create(gadget("G-1"), as: desk.caller)
+            await #expect {
+                _ = try await desk.gadgets.update(created.base.id, as: desk.caller) { $0.checks = 5 }
+            } throws: { error in
+                guard let error = error as? HTTPError else { return false }
+                return error.status == .unprocessableContent && error.fields.first?.location == ["body", "checks"]
+            }
+            #expect(try await desk.gadgets.get(created.base.id, as: desk.caller).checks == 0)
+        }
+    }
+
     private func closedPort() throws -> Int { try Ports.free() }
 }

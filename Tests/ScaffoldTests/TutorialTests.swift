@@ -36,15 +36,19 @@ import Testing
 
     @Test func everyCommandOfItDoesWhatItShows() async throws {
         let text = try String(contentsOfFile: Self.root + "/docs/sdk/README.md", encoding: .utf8)
-        let port = try Ports.free()
-        let steps = Tutorial(text.replacing("127.0.0.1:8020", with: "127.0.0.1:\(port)")).steps
+        let (port, workerPort) = (try Ports.free(), try Ports.free())
+        let steps = Tutorial(
+            text.replacing("127.0.0.1:8020", with: "127.0.0.1:\(port)")
+                .replacing("127.0.0.1:9020", with: "127.0.0.1:\(workerPort)")
+        ).steps
         try #require(steps.count > 15)
         let environment = [
-            "ASSETS_PORT": "\(port)", "ASSETS_DATABASE_URL": try await TestServers.postgresDatabase(),
+            "ASSETS_PORT": "\(port)", "ASSETS_WORKER_PORT": "\(workerPort)",
+            "ASSETS_DATABASE_URL": try await TestServers.postgresDatabase(), "REDIS_URL": try await TestServers.redis(),
         ]
         try await withCopy { copy in
             // One shell for all, as a person has one: what a step exports or starts, the next one finds.
-            var script = "set -m; trap 'kill %1 2> /dev/null' EXIT; exec 2>&1\n"
+            var script = "set -m; trap 'kill %1 %2 2> /dev/null' EXIT; exec 2>&1\n"
             for (number, step) in steps.enumerated() {
                 switch step {
                 case .command(let command, _): script += "echo '\(Self.mark)\(number)'\n\(command)\n"

@@ -103,8 +103,9 @@ package final class Models: Sendable {
             return !state.hasTaskStatus
         }
         guard isFirst else { return }
-        application.taskStatus(at: TaskAnswer.statusPath)
-        application.document([APIDocument.taskStatus], schemas: APIDocument.taskSchemas)
+        application.taskStatus()
+        application.document(
+            [APIDocument.taskStatus(of: application.definition.name)], schemas: APIDocument.taskSchemas)
     }
 
     private func register<M: Model>(_ manager: Manager<M>) {

@@ -77,7 +77,7 @@ package final class TaskClient: Sendable {
             let arguments =
                 [
                     "\(limits.maxWaiting)", "\(delay)", "\(entry.keepsResultSeconds)", entry.task,
-                    entry.identity?.userID ?? "",
+                    TaskStatus.ownerText(entry.identity),
                 ] + (try entry.fields())
             let accepted = try await TelemetryContext.$current.withValue(within) {
                 try await redis.run(
@@ -172,9 +172,8 @@ package final class TaskClient: Sendable {
         guard let values, values.count == 4, let state = values[0].text.flatMap(TaskStatus.State.init(rawValue:)) else {
             throw TaskError.unknown(id: id)
         }
-        let owner = values[2].text ?? ""
         return TaskStatus(
-            task: values[1].text ?? "", state: state, owner: owner.isEmpty ? nil : owner, body: values[3].text ?? "")
+            task: values[1].text ?? "", state: state, ownerText: values[2].text ?? "", body: values[3].text ?? "")
     }
 
     /// Ends what waits for results. Callers that still wait look a last time.

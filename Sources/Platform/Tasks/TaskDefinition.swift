@@ -6,7 +6,7 @@ internal import FoundationEssentials
 ///     static let sendReceipt = TaskDefinition<Receipt, Nothing>("receipts.send", of: "orders", effect: .once)
 ///
 ///     try await app.tasks.enqueue(sendReceipt, Receipt(orderID: id))      // whoever wants it done
-///     app.once(sendReceipt) { receipt, context in … }                     // in `build` of the service `orders`
+///     app.performOnce(sendReceipt) { receipt, context, transaction in … }  // in `build` of the service `orders`
 package struct TaskDefinition<Input: Sendable, Output: Sendable>: Sendable {
     /// What dashboards, the service's definition and the worker know of it.
     package let declaration: TaskDeclaration

@@ -41,6 +41,24 @@ package struct TaskStatus: Sendable, Hashable {
     package let state: State
     /// The user on whose behalf it was enqueued; nil for a service.
     package let owner: String?
+    /// That user's company; nil for the platform's own.
+    package let companyID: String?
     /// JSON of the output, or of the `TaskRefusal`; empty while pending.
     package let body: String
+
+    /// - Parameter ownerText: what `ownerText` made.
+    init(task: String, state: State, ownerText: String, body: String) {
+        self.task = task
+        self.state = state
+        self.body = body
+        let parts = ownerText.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        owner = parts[0].isEmpty ? nil : String(parts[0])
+        companyID = parts.count > 1 ? String(parts[1]) : nil
+    }
+
+    /// How Redis keeps whose it is: `user`, or `user company`.
+    static func ownerText(_ identity: Identity?) -> String {
+        guard let identity else { return "" }
+        return identity.userID + (identity.companyID.map { " " + $0 } ?? "")
+    }
 }

@@ -19,6 +19,8 @@ import Testing
         ("/api/v1/deliveries", "notifications", "/api/v1/deliveries/{path}"),
         ("/api/v1/suppliers?limit=1", "purchase", "/api/v1/suppliers/{path}"),
         ("/api/v1/purchase-orders/7/order", "purchase", "/api/v1/purchase-orders/{path}"),
+        ("/api/v1/tasks/users/1?wait_timeout=5", "users", "/api/v1/tasks/users/{path}"),
+        ("/api/v1/tasks/purchase/1", "purchase", "/api/v1/tasks/purchase/{path}"),
         ("/api/v1/purchase-order-lines", "purchase", "/api/v1/purchase-order-lines/{path}"),
     ])
     func theLongestPrefixWins(_ target: String, _ service: String, _ template: String) throws {
@@ -29,7 +31,8 @@ import Testing
 
     @Test(arguments: [
         "/", "", "/api", "/api/", "/api/usersx", "/api/user", "/order-apix", "/order-ap", "/internal/users/1/contact",
-        "//user-api/token", "/API/users", "/api/v1", "/api/v1/stock-levelss", "?/user-api", "*", "/metrics",
+        "//user-api/token", "/API/users", "/api/v1", "/api/v1/stock-levelss", "/api/v1/tasks/1", "?/user-api", "*",
+        "/metrics",
     ])
     func otherPathsGoNowhere(_ target: String) { #expect(RoutingTable.platform.entry(for: target) == nil) }
 

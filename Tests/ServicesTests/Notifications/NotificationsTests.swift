@@ -277,6 +277,13 @@ import Values
             #expect(rest.next_cursor == nil)
 
             #expect(try await list("?subject=\(order)", ["manager"]).status == 403)
+            // What is kept is every company's: no company's own administrator reads it.
+            for path in ["audit?subject=\(order)", "deliveries", "alerts"] {
+                let foreign = try await deployment.send(
+                    "notifications", .get, "/api/v1/" + path, headers: [("authorization", Person.rival.bearer)])
+                #expect(foreign.status == 403)
+                #expect(!foreign.text.contains(order))
+            }
             #expect(try await list("").status == 422)
             #expect(try await list("?subject=x&limit=0").status == 422)
             for change in ["UPDATE audit_log SET type = 'x'", "DELETE FROM audit_log", "TRUNCATE audit_log"] {

@@ -62,7 +62,7 @@ package struct Resource<M: Model>: Sendable {
 
     /// Adds `POST {path}/{id}/{name}`, which hands the work to a worker and answers 202 with the task's id, and
     /// `POST {path}/{id}/{name}-wait?wait_timeout=1…60` (10), which answers with the row as the work left it, or with 202
-    /// when that takes longer. `GET /api/v1/tasks/{id}` tells how the task stands. Name the task in `tasks` of the service's
+    /// when that takes longer. `GET /api/v1/tasks/<service>/{id}` tells how the task stands. Name the task in `tasks` of the service's
     /// definition.
     /// - Parameters:
     ///   - about: one sentence for the API document.

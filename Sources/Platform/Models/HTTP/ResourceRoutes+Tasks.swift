@@ -15,7 +15,7 @@ extension ResourceRoutes {
             routes.post("/{id}/\(task.task.name)", task.access) { request in
                 let (id, caller, _) = try await row(request, allowing: [])
                 return TaskAnswer.accepted(
-                    try await tasks.start(task.task, on: id, as: caller), statusPath: TaskAnswer.statusPath)
+                    try await tasks.start(task.task, on: id, as: caller), of: task.task.definition.declaration.service)
             }
             routes.post("/{id}/\(task.task.name)-wait", task.access) { request in
                 let (id, caller, _) = try await row(request, allowing: [Self.waitParameter])
@@ -25,7 +25,7 @@ extension ResourceRoutes {
                 do {
                     return Self.answer(try await tasks.result(of: task.task, id: taskID, waitSeconds: seconds))
                 } catch TaskError.notFinished {
-                    return TaskAnswer.accepted(taskID, statusPath: TaskAnswer.statusPath)
+                    return TaskAnswer.accepted(taskID, of: task.task.definition.declaration.service)
                 }
             }
         }

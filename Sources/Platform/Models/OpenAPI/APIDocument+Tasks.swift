@@ -9,9 +9,10 @@ extension APIDocument {
     }
 
     /// The route of `Application.taskStatus`.
-    static var taskStatus: APIOperation {
+    static func taskStatus(of service: String) -> APIOperation {
         var operation = APIOperation(
-            "get", TaskAnswer.statusPath + "/{id}", id: "getTask", tag: "tasks", summary: "How a task of yours stands",
+            "get", TaskAnswer.statusPath(of: service) + "/{id}", id: "getTask", tag: "tasks",
+            summary: "How a task of yours stands",
             access: .user, answers: [(200, "the task", reference("Task"))], refusals: [400, 401, 403, 404, 422])
         operation.parameters = [
             ["name": "id", "in": "path", "required": true, "schema": ["type": "string", "format": "uuid"]],

@@ -55,6 +55,7 @@ struct RemoteManager<M: Model>: Sendable {
             guard let old = try await find(id, caller) else { throw schema.notFound }
             var new = old
             try await change(&new)
+            try schema.checkIsWritable(new, unlike: old)
             do {
                 return try decode(
                     try await service.exchange(
@@ -71,6 +72,8 @@ struct RemoteManager<M: Model>: Sendable {
     func delete(_ id: ID, _ caller: Caller) async throws {
         do {
             _ = try await service.exchange(.delete, rowPath(id, caller), template: path + "/{id}", as: caller)
+        } catch let error as ServiceCallError where error.status == .notFound && error.attempts > 1 {
+            // It was there when the first attempt was made, whose answer was lost.
         } catch { throw Self.told(error) }
     }
 
@@ -129,6 +132,19 @@ extension ListQuery {
 }
 
 extension Schema {
+    /// Here a service is a client like others: a change that would not be sent is told instead of lost.
+    /// - Throws: `HTTPError` 422.
+    fileprivate func checkIsWritable(_ new: M, unlike old: M) throws {
+        let fixed = withUnsafePointer(to: new) { new in
+            withUnsafePointer(to: old) { old in
+                fields.first { !$0.isWritableOnUpdate && !$0.isSame(new, old) }
+            }
+        }
+        guard let fixed else { return }
+        throw HTTPError.invalid(
+            ["body", fixed.name], "Only the service that keeps the \(name) changes it", type: "read_only")
+    }
+
     /// The body that creates or replaces a row over HTTP: what clients may write, no more.
     func input(_ model: M, isNew: Bool) -> [UInt8] {
         var buffer = ByteBuffer(capacity: 512)

@@ -51,13 +51,30 @@ package final class PermissionDirectory: Sendable {
         .permission(Grant(permission: permission, roles: roles, directory: self))
     }
 
+    /// Whether a user was given a permission, as far as it is known here; nil when users must be asked.
+    func known(_ permission: String, _ userID: String) -> Bool? {
+        let time = now()
+        return shard(userID).known.withLock { known in
+            guard let entry = known.entries[userID], time < entry.endNanoseconds else { return nil }
+            return entry.permissions.contains(permission)
+        }
+    }
+
+    /// By the last bytes of the id, which are random: the dictionary hashes it all.
+    private func shard(_ userID: String) -> Shard {
+        var sum = 0
+        for byte in userID.utf8.suffix(4) { sum = sum &* 31 &+ Int(byte) }
+        return shards[sum & (Self.shardCount - 1)]
+    }
+
     /// Whether a user was given a permission.
     /// - Throws: what the source throws, when nothing is known.
     package func has(_ permission: String, _ userID: String) async throws -> Bool {
-        let shard = shards[Int(UInt(bitPattern: userID.hashValue) % UInt(Self.shardCount))]
+        if let known = known(permission, userID) { return known }
+        let shard = self.shard(userID)
+        // What is known is as old as the question, not as the answer.
         let time = now()
-        let (entry, generation) = shard.known.withLock { ($0.entries[userID], $0.generation) }
-        if let entry, time < entry.endNanoseconds { return entry.permissions.contains(permission) }
+        let generation = shard.known.withLock(\.generation)
         let permissions = try await source(userID)
         let end = time + UInt64(Self.lifetimeMilliseconds) * 1_000_000
         shard.known.withLock { known in
@@ -87,6 +104,12 @@ package final class PermissionDirectory: Sendable {
         package let permission: String
         package let roles: [String]
         let directory: PermissionDirectory
+
+        /// Whether somebody may, as far as it is known here; nil when users must be asked.
+        func known(_ identity: Identity) -> Bool? {
+            if identity.roles.contains(where: roles.contains) { return true }
+            return directory.known(permission, identity.userID)
+        }
 
         /// - Throws: `HTTPError` 403; what the source throws.
         func check(_ identity: Identity?) async throws {

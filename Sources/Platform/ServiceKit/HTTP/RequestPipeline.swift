@@ -197,8 +197,17 @@ final class RequestPipeline: Sendable {
         let requestID = observation.context.requestID ?? ""
         if let route = plan.route {
             try Authenticator.check(caller, route.access)
+            var handler = route.handler
+            if let grant = route.grant, let identity {
+                switch grant.known(identity) {
+                case true?: break
+                case false?: throw Authenticator.forbidden
+                // Only this costs a task, and a call of the users service.
+                case nil: handler = .waiting { try await route.asked(grant, $0) }
+                }
+            }
             return .call(
-                route.handler,
+                handler,
                 Request(
                     http: http, route: route.template, identity: identity, requestID: requestID,
                     parameters: route.parameters, maxBodyBytes: route.maxBodyBytes))

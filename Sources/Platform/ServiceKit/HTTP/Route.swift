@@ -56,14 +56,6 @@ package final class RouteGroup {
     private func add(
         _ method: HTTPMethod, _ path: String, _ access: Access, _ maxBodyBytes: Int?, _ handler: RouteHandler
     ) -> RouteNotes {
-        var handler = handler
-        if case .permission(let grant) = access {
-            let answer = handler
-            handler = .waiting { request in
-                try await grant.check(request.identity)
-                return try await answer.response(to: request)
-            }
-        }
         let route = Route(
             method: MethodLabel(method), template: prefix + path, access: access, shape: shape,
             maxBodyBytes: maxBodyBytes ?? Route.defaultMaxBodyBytes, handler: handler)
@@ -107,6 +99,8 @@ final class Route: Sendable {
     /// Scraped and probed all day: measured like any other, logged for debugging only.
     let isQuiet: Bool
     let handler: RouteHandler
+    /// The permission that its access asks for.
+    let grant: PermissionDirectory.Grant?
     /// The template's parameters with the number of their segment.
     let parameters: [PathParameter]
 
@@ -121,9 +115,16 @@ final class Route: Sendable {
         self.maxBodyBytes = maxBodyBytes
         self.isQuiet = isQuiet
         self.handler = handler
+        if case .permission(let grant) = access { self.grant = grant } else { grant = nil }
         parameters = PathTemplate.segments(of: template).enumerated().compactMap { index, segment in
             if case .parameter(let name) = segment { PathParameter(name: name, segment: index) } else { nil }
         }
+    }
+
+    /// The answer to a caller whose permission had to be asked for.
+    func asked(_ grant: PermissionDirectory.Grant, _ request: Request) async throws -> HTTPResponse {
+        try await grant.check(request.identity)
+        return try await handler.response(to: request)
     }
 }
 

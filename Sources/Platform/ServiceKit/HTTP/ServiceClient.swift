@@ -145,8 +145,9 @@ package struct ServiceClient: Sendable {
         while true {
             do {
                 return try await attemptOnce(request, service, url, template)
-            } catch let error as ServiceCallError {
+            } catch var error as ServiceCallError {
                 guard isRepeatable, error.isTransient, attempt < Self.maxAttempts, budget.withdraw() else {
+                    error.attempts = attempt
                     throw error
                 }
             }
@@ -188,6 +189,8 @@ package struct ServiceCallError: Error, Sendable {
     package let status: HTTPStatus?
     /// The other service's message (`detail` or `message` of its error), or what the transport said.
     package let message: String
+    /// How often it was sent: an earlier attempt may have done what the last one was refused.
+    package internal(set) var attempts = 1
 
     package init(service: String, status: HTTPStatus?, message: String) {
         self.service = service

@@ -7,14 +7,12 @@ internal import Telemetry
 /// How an endpoint answers with a task: 202 and its id, or what the task returned.
 extension Application {
     /// Enqueues a task on the caller's behalf and answers 202 with its id and where to ask for it.
-    /// - Parameter statusPath: what `taskStatus(at:)` was given.
     package func accept<Input, Output>(
-        _ task: TaskDefinition<Input, Output>, _ input: Input, for request: Request,
-        statusPath: String = TaskAnswer.statusPath
+        _ task: TaskDefinition<Input, Output>, _ input: Input, for request: Request
     ) async throws -> HTTPResponse {
         let id = try await tasks.enqueue(
             task, input, TaskOptions(identity: request.identity, keepsResultSeconds: TaskAnswer.keepsSeconds))
-        return TaskAnswer.accepted(id, statusPath: statusPath)
+        return TaskAnswer.accepted(id, of: task.declaration.service)
     }
 
     /// Enqueues a task on the caller's behalf and answers with what it returned; with 202, like `accept`, when that takes
@@ -23,31 +21,32 @@ extension Application {
     /// - Throws: what the handler refused, as `HTTPError`.
     package func answer<Input, Output>(
         _ task: TaskDefinition<Input, Output>, _ input: Input, for request: Request, waitSeconds: Int,
-        statusPath: String = TaskAnswer.statusPath, _ respond: (Output) throws -> HTTPResponse
+        _ respond: (Output) throws -> HTTPResponse
     ) async throws -> HTTPResponse {
         let id = try await tasks.enqueue(
             task, input, TaskOptions(identity: request.identity, keepsResultSeconds: TaskAnswer.keepsSeconds))
-        guard waitSeconds > 0 else { return TaskAnswer.accepted(id, statusPath: statusPath) }
+        guard waitSeconds > 0 else { return TaskAnswer.accepted(id, of: task.declaration.service) }
         do {
             return try respond(try await tasks.result(of: task, id: id, waitSeconds: waitSeconds))
         } catch TaskError.notFinished {
-            return TaskAnswer.accepted(id, statusPath: statusPath)
+            return TaskAnswer.accepted(id, of: task.declaration.service)
         }
     }
 
-    /// Declares `GET {path}/{id}?wait_timeout=0…60`: how a task of this service stands, for whoever enqueued it and for
-    /// administrators.
-    package func taskStatus(at path: String = TaskAnswer.statusPath) {
+    /// Declares `GET /api/v1/tasks/<service>/{id}?wait_timeout=0…60`: how a task of this service stands, for whoever enqueued
+    /// it and for administrators of their company.
+    package func taskStatus() {
         let service = definition.name
         let tasks = tasks
-        routes(path) { routes in
+        routes(TaskAnswer.statusPath(of: service)) { routes in
             routes.get("/{id}", .user) { request in
                 let caller = try request.caller()
                 let id = try request.uuid("id")
                 let wait = try request.query("wait_timeout", default: 0, in: 0...TaskAnswer.maxWaitSeconds)
                 let status = try await tasks.status(of: id, of: service, waitSeconds: wait)
                 // Somebody else's task and one that is not there look alike.
-                guard status.owner == caller.userID || caller.isAdmin else { throw TaskError.unknown(id: id) }
+                let isTheirs = caller.isAdmin && status.companyID == caller.companyID
+                guard status.owner == caller.userID || isTheirs else { throw TaskError.unknown(id: id) }
                 return TaskAnswer.status(id, status)
             }
         }
@@ -58,19 +57,19 @@ extension Application {
 package enum TaskAnswer {
     /// How long the outcome of a task that came by HTTP can be asked for.
     package static let keepsSeconds = 3_600
-    /// Where tasks are asked for.
-    package static let statusPath = "/api/v1/tasks"
+    /// Where tasks of a service are asked for, there and at the gateway.
+    package static func statusPath(of service: String) -> String { "/api/v1/tasks/\(service)" }
     /// The longest `wait_timeout`.
     package static let maxWaitSeconds = 60
 
     /// 202: `{"task_id":…,"status":"pending"}`, with `Location`.
-    package static func accepted(_ id: String, statusPath: String) -> HTTPResponse {
+    package static func accepted(_ id: String, of service: String) -> HTTPResponse {
         var buffer = ByteBuffer(capacity: 96)
         buffer.append("{\"task_id\":" as StaticString)
         buffer.appendJSONString(id)
         buffer.append(",\"status\":\"pending\"}" as StaticString)
         var response = HTTPResponse.json(bytes: buffer.array(), status: .accepted)
-        response.headers.add("location", "\(statusPath)/\(id)")
+        response.headers.add("location", "\(statusPath(of: service))/\(id)")
         return response
     }
 

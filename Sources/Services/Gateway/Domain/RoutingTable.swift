@@ -28,7 +28,12 @@ struct RoutingTable: Sendable {
 
     let entries: [Entry]
 
-    init(_ entries: [Entry]) { self.entries = entries.sorted { $0.bytes.count > $1.bytes.count } }
+    /// With where each service tells of its tasks.
+    init(_ entries: [Entry]) {
+        let tasks = Set(entries.map(\.service)).sorted()
+            .map { Entry(TaskAnswer.statusPath(of: $0), to: $0, errors: .problem) }
+        self.entries = (entries + tasks).sorted { ($1.bytes.count, $0.prefix) < ($0.bytes.count, $1.prefix) }
+    }
 
     /// - Parameter target: path and query, as sent.
     func entry(for target: String) -> Entry? { index(for: target).map { entries[$0] } }

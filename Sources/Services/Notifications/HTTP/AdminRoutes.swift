@@ -1,5 +1,6 @@
 internal import HTTP
 internal import HTTPCodec
+internal import Security
 internal import ServiceKit
 internal import Telemetry
 internal import Values
@@ -60,7 +61,15 @@ struct AdminRoutes: Sendable {
         }
     }
 
+    /// What is kept here is every company's: only the platform's own administrators look at it.
+    private static func checkIsOfPlatform(_ request: Request) throws {
+        guard try request.caller().companyID == nil else {
+            throw HTTPError(.forbidden, "forbidden", "This is for administrators of the platform itself")
+        }
+    }
+
     @Sendable func listDeliveries(_ request: Request) async throws -> HTTPResponse {
+        try Self.checkIsOfPlatform(request)
         var state: Delivery.State?
         if let text = request.query("state") {
             guard let known = Delivery.State(rawValue: text) else {
@@ -79,6 +88,7 @@ struct AdminRoutes: Sendable {
     }
 
     @Sendable func listAlerts(_ request: Request) async throws -> HTTPResponse {
+        try Self.checkIsOfPlatform(request)
         let (cursor, limit) = try page(request)
         let items = try await alerts.list(name: try text(request, "name"), after: cursor, limit: limit)
         return try .json(
@@ -88,6 +98,7 @@ struct AdminRoutes: Sendable {
     }
 
     @Sendable func listAudit(_ request: Request) async throws -> HTTPResponse {
+        try Self.checkIsOfPlatform(request)
         guard let subject = try text(request, "subject"), !subject.isEmpty else {
             throw HTTPError.invalid(["query", "subject"], "Field required: for example an order's id", type: "missing")
         }
