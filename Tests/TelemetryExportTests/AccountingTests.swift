@@ -75,7 +75,7 @@ import Testing
         for _ in 0..<2_000 { tracer.startSpan("x").end() }
         await pipeline.shutdown(timeoutSeconds: 2)
         let metrics = pipeline.processMetrics
-        let accepted = sum(metrics, #"otel_sdk_processor_span_processed_total{error_type=""}"#)
+        let accepted = sum(metrics, #"otel_sdk_processor_span_processed_total{error_type="","#)
         #expect(sum(metrics, "otel_sdk_processor_span_processed_total{") == 2_000)
         // The task that was stopped may still be counting what it held.
         #expect(await eventually { sum(metrics, "otel_sdk_exporter_span_exported_total{") == accepted })

@@ -12,7 +12,7 @@ import Testing
 /// What becomes of spans when collectors are several, away, slow, or want another form.
 @Suite struct DeliveryTests {
     private func exported(_ collector: Int, _ errorType: String = "") -> String {
-        "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/\(collector)\"}"
+        "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/\(collector)\",otel_component_type=\"otlp_http_span_exporter\"}"
     }
 
     private func response(_ code: Int, _ body: [UInt8] = []) -> HTTPResponse {
@@ -198,7 +198,9 @@ import Testing
         }
         #expect(metrics.value(exported(0, "queue_full")) == 12)
         #expect(
-            metrics.value(#"otel_sdk_exporter_span_inflight{otel_component_name="otlp_http_span_exporter/0"}"#) == 8)
+            metrics.value(
+                #"otel_sdk_exporter_span_inflight{otel_component_name="otlp_http_span_exporter/0",otel_component_type="otlp_http_span_exporter"}"#
+            ) == 8)
         await sender.shutdown(timeoutMilliseconds: 50)
         // All but the one that was being sent.
         #expect((metrics.value(exported(0, "already_shutdown")) ?? 0) >= 7)

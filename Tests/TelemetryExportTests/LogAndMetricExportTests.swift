@@ -243,9 +243,18 @@ import Testing
             logRecordSink: processor.sink(for: ServiceResource(name: "x")))
         for index in 0..<25 { telemetry.logger.log(Self.event, "line \(index)") }
         #expect(processor.queue.count == 10)
-        #expect(metrics.value(#"otel_sdk_processor_log_processed_total{error_type="queue_full"}"#) == 15)
+        let label = #"{otel_component_name="batching_log_processor/0",otel_component_type="batching_log_processor"}"#
+        #expect(metrics.value("otel_sdk_processor_log_queue_size\(label)") == 10)
+        #expect(metrics.value("otel_sdk_processor_log_queue_capacity\(label)") == 10)
+        #expect(
+            metrics.value(
+                #"otel_sdk_processor_log_processed_total{error_type="queue_full",otel_component_name="batching_log_processor/0",otel_component_type="batching_log_processor"}"#
+            ) == 15)
         processor.shutdown()
         telemetry.logger.log(Self.event, "late")
-        #expect(metrics.value(#"otel_sdk_processor_log_processed_total{error_type="already_shutdown"}"#) == 1)
+        #expect(
+            metrics.value(
+                #"otel_sdk_processor_log_processed_total{error_type="already_shutdown",otel_component_name="batching_log_processor/0",otel_component_type="batching_log_processor"}"#
+            ) == 1)
     }
 }

@@ -182,7 +182,7 @@ import Testing
         if peers.values["OTEL_EXPORTER_OTLP_ENDPOINT"] != nil {
             // Every span is in exactly one count, or on disk.
             #expect(sum(metrics, "otel_sdk_processor_span_processed_total{") == all)
-            let taken = sum(metrics, #"otel_sdk_processor_span_processed_total{error_type=""}"#)
+            let taken = sum(metrics, #"otel_sdk_processor_span_processed_total{error_type="","#)
             if fault != .spoolIsFull {
                 #expect(await eventually { sum(metrics, "otel_sdk_exporter_span_exported_total{") == taken })
             } else {

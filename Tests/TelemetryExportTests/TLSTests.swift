@@ -16,7 +16,7 @@ import Testing
 
     private func count(_ pipeline: TelemetryPipeline, _ errorType: String) -> Double {
         pipeline.processMetrics.value(
-            "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/0\"}"
+            "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/0\",otel_component_type=\"otlp_http_span_exporter\"}"
         ) ?? 0
     }
 

@@ -15,7 +15,7 @@ import Testing
 
     private func count(_ pipeline: TelemetryPipeline, _ errorType: String) -> Double? {
         pipeline.processMetrics.value(
-            "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/0\"}"
+            "otel_sdk_exporter_span_exported_total{error_type=\"\(errorType)\",otel_component_name=\"otlp_http_span_exporter/0\",otel_component_type=\"otlp_http_span_exporter\"}"
         )
     }
 
@@ -131,7 +131,8 @@ import Testing
                     (self.count(pipeline, "") ?? 0) + (self.count(pipeline, "413") ?? 0)
                         + (self.count(pipeline, "400") ?? 0) == Double(number * batch)
                         && metrics.value(
-                            "otel_sdk_exporter_span_inflight{otel_component_name=\"otlp_http_span_exporter/0\"}") == 0
+                            "otel_sdk_exporter_span_inflight{otel_component_name=\"otlp_http_span_exporter/0\",otel_component_type=\"otlp_http_span_exporter\"}"
+                        ) == 0
                 })
         }
         try await check(pipeline, output)

@@ -163,10 +163,39 @@ import Testing
         processor.shutdown()
         telemetry.tracer.startSpan("late").end()
         let text = String(decoding: MetricsExposition.render(metrics, format: .fallback), as: UTF8.self)
-        #expect(text.contains("otel_sdk_processor_span_processed_total{error_type=\"\"} 10\n"))
-        #expect(text.contains("otel_sdk_processor_span_processed_total{error_type=\"queue_full\"} 15\n"))
-        #expect(text.contains("otel_sdk_processor_span_processed_total{error_type=\"already_shutdown\"} 1\n"))
-        #expect(text.contains("otel_sdk_processor_span_queue_size 0\n"))
+        #expect(
+            text.contains(
+                "otel_sdk_processor_span_processed_total{error_type=\"\",otel_component_name=\"batching_span_processor/0\",otel_component_type=\"batching_span_processor\"} 10\n"
+            ))
+        #expect(
+            text.contains(
+                "otel_sdk_processor_span_processed_total{error_type=\"queue_full\",otel_component_name=\"batching_span_processor/0\",otel_component_type=\"batching_span_processor\"} 15\n"
+            ))
+        #expect(
+            text.contains(
+                "otel_sdk_processor_span_processed_total{error_type=\"already_shutdown\",otel_component_name=\"batching_span_processor/0\",otel_component_type=\"batching_span_processor\"} 1\n"
+            ))
+        #expect(
+            text.contains(
+                "otel_sdk_processor_span_queue_size{otel_component_name=\"batching_span_processor/0\",otel_component_type=\"batching_span_processor\"} 0\n"
+            ))
+    }
+
+    @Test func theSizeThatIsShownIsThatOfWhatTheCapacityBounds() {
+        let metrics = MetricRegistry()
+        var configuration = BatchSpanProcessor.Configuration()
+        configuration.maxQueueSize = 10
+        let processor = BatchSpanProcessor(configuration: configuration, metrics: metrics) {}
+        let telemetry = telemetry(processor)
+        func shown(_ name: String) -> Substring? {
+            let text = String(decoding: MetricsExposition.render(metrics, format: .fallback), as: UTF8.self)
+            return text.split(separator: "\n").first { $0.hasPrefix("otel_sdk_processor_span_queue_\(name){") }?
+                .split(separator: " ").last
+        }
+        #expect(shown("size") == "0" && shown("capacity") == "10")
+        // Several queues are full; the sum of them is beyond the capacity of each.
+        ThreadGroup(count: 4) { for _ in 0..<25 { telemetry.tracer.startSpan("x").end() } }.join()
+        #expect(shown("size") == "10" && shown("capacity") == "10")
     }
 
     @Test func wholeBatchIsAnnouncedOnceUntilItIsDrained() {

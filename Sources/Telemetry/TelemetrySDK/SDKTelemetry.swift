@@ -9,7 +9,8 @@ package enum SDKTelemetry {
         metrics: [
             BatchSpanProcessor.processed.declaration, BatchSpanProcessor.queueSize.declaration,
             BatchSpanProcessor.queueCapacity.declaration, BatchLogProcessor.processed.declaration,
-            BatchLogProcessor.queueSize.declaration, TailBuffer.outcomes.declaration,
+            BatchLogProcessor.queueSize.declaration, BatchLogProcessor.queueCapacity.declaration,
+            TailBuffer.outcomes.declaration,
             TailBuffer.waiting.declaration,
         ])
 }

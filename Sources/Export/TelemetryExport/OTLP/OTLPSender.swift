@@ -10,8 +10,6 @@ final class OTLPSender: Sendable {
     static let maxQueuedBytes = 8 * 1024 * 1024
     /// How often somebody looks whether there is work that nobody announced.
     private static let idleMilliseconds = 60_000
-    /// While what is on disk cannot be sent, this long passes between two attempts.
-    private static let spoolPauseMilliseconds = 5_000
 
     private struct Queue {
         var messages: [OTLPMessage] = []
@@ -33,6 +31,7 @@ final class OTLPSender: Sendable {
     private let clock = TelemetryClock.system
     private let queue = Mutex(Queue())
     private let appetite = CollectorAppetite()
+    private let gate: RetryGate
     /// Whether the last attempt failed; what fails again then does not get all its retries.
     private let isFailing = Atomic<Bool>(false)
 
@@ -51,6 +50,7 @@ final class OTLPSender: Sendable {
         client = CollectorClient(target, group: group, instruments: instruments)
         task = LoopTask(loop: group.next())
         spool = Self.openSpool(configuration, instruments, logger)
+        gate = RetryGate(retry, hasSpool: spool != nil)
         if let spool { instruments.observe(spool: { [weak spool] in Double(spool?.byteCount ?? 0) }) }
     }
 
@@ -142,9 +142,10 @@ final class OTLPSender: Sendable {
             }
             if task.wakeUp.isStopping { return }
             if let spool, !spool.isEmpty {
-                let isSent = await sendFromDisk(spool)
-                if isSent { continue }
-                await task.wakeUp.waitForWork(milliseconds: Self.spoolPauseMilliseconds)
+                if gate.millisecondsLeft == 0, await sendFromDisk(spool) { continue }
+                // Work that comes meanwhile ends the wait and goes to disk, too: the collector is left alone.
+                let left = gate.millisecondsLeft
+                await task.wakeUp.waitForWork(milliseconds: left > 0 ? left : RetryGate.spoolPauseMilliseconds)
             } else {
                 await task.wakeUp.waitForWork(milliseconds: Self.idleMilliseconds)
             }
@@ -158,11 +159,13 @@ final class OTLPSender: Sendable {
         do { stored = try await worker.run { spool.oldest() } } catch { return false }
         guard let (id, message) = stored else { return true }
         guard appetite.admitsRequest() else { return false }
-        switch await client.send(message) {
+        switch await send(message) {
         case .accepted(let rejected, let text): accepted(message, rejected, text)
         case .refused(let errorType): lose(message, errorType)
         case .tooLarge(let errorType): await deliver(await parts(ofTooLarge: message, errorType))
-        case .retry: return false
+        case .retry(_, let retryAfter, _):
+            _ = gate.close(attempt: 1, retryAfter: retryAfter)
+            return false
         }
         _ = try? await worker.run { spool.remove(id) }
         return true
@@ -182,6 +185,10 @@ final class OTLPSender: Sendable {
         while let message = left.popLast() {
             guard !Task.isCancelled else {
                 giveUp(message, "already_shutdown")
+                continue
+            }
+            guard await mayAsk() else {
+                keepOnDisk(message, otherwise: "retry_after")
                 continue
             }
             if message.itemCount > 1, let limit = appetite.limit(exceededBy: message.plainByteCount),
@@ -216,6 +223,22 @@ final class OTLPSender: Sendable {
         return []
     }
 
+    /// Waits until the collector may be asked again, but for the end of the process.
+    /// - Returns: false, without waiting, when what is to be sent can wait on disk.
+    private func mayAsk() async -> Bool {
+        let left = gate.millisecondsLeft
+        guard left > 0 else { return true }
+        if spool != nil { return false }
+        await task.wakeUp.pause(milliseconds: left)
+        return true
+    }
+
+    private func send(_ message: OTLPMessage) async -> ExportOutcome {
+        let outcome = await client.send(message)
+        if case .retry = outcome { gate.failed() } else { gate.answered() }
+        return outcome
+    }
+
     /// Sends a message, again and again while the collector may take it later.
     private func attempt(_ message: OTLPMessage) async -> Delivery {
         let start = clock.monotonicNanoseconds()
@@ -223,7 +246,7 @@ final class OTLPSender: Sendable {
         // While the collector is known to be away what can go to disk goes there after one attempt.
         let attempts = spool != nil && isFailing.load(ordering: .relaxed) ? 1 : retry.maxAttempts
         for attempt in 1...attempts {
-            switch await client.send(message) {
+            switch await send(message) {
             case .accepted(let rejected, let text):
                 accepted(message, rejected, text)
                 return .settled
@@ -232,11 +255,9 @@ final class OTLPSender: Sendable {
                 lose(message, errorType)
                 return .settled
             case .retry(let errorType, let retryAfter, let detail):
-                let now = Int64(clock.wallNanoseconds() / 1_000_000_000)
-                let asked = retryAfter.flatMap { retry.delayMilliseconds(retryAfter: $0, nowSeconds: now) }
-                let delay = asked ?? retry.delayMilliseconds(attempt: attempt)
+                let (delay, asked) = gate.close(attempt: attempt, retryAfter: retryAfter)
                 // A wait that the collector asked for does not use up our patience.
-                if let asked { patience += asked }
+                patience += asked
                 let spent = Int((clock.monotonicNanoseconds() - start) / 1_000_000)
                 guard attempt < attempts, spent + delay <= patience, !task.wakeUp.isStopping, !Task.isCancelled else {
                     giveUp(message, errorType, detail)

@@ -35,7 +35,7 @@ struct TelemetryDashboard {
                 .lines(
                     "waiting", .none,
                     [
-                        .init(declared.gauge("otel_sdk_processor_span_queue_size").now.sum(by: "job"), "{{job}}"),
+                        .init(declared.gauge("otel_sdk_processor_span_queue_size").now.max(by: "job"), "{{job}}"),
                         .init(
                             declared.gauge("otel_sdk_processor_span_queue_capacity").now.max(by: []), "room of a queue"),
                     ]),

@@ -5,8 +5,15 @@ package import Telemetry
 package final class BatchLogProcessor: BatchSource {
     static let processed = Counter(
         "otel_sdk_processor_log_processed_total",
-        help: "Log records that the batch processor took (no error_type) or dropped.", labels: ["error_type"])
-    static let queueSize = Gauge("otel_sdk_processor_log_queue_size", help: "Log records that wait to be exported.")
+        help: "Log records that the batch processor took (no error_type) or dropped.",
+        labels: ["error_type"] + SDKComponent.labels)
+    static let queueSize = Gauge(
+        "otel_sdk_processor_log_queue_size",
+        help: "Log records that wait to be exported in the fullest queue of a thread: at the capacity it drops.",
+        labels: SDKComponent.labels)
+    static let queueCapacity = Gauge(
+        "otel_sdk_processor_log_queue_capacity", help: "Log records that can wait in the queue of one thread.",
+        labels: SDKComponent.labels)
 
     /// Log records that wait at most, for each thread (`OTEL_BLRP_MAX_QUEUE_SIZE`).
     package static let usualQueueSize = 2_048
@@ -19,11 +26,15 @@ package final class BatchLogProcessor: BatchSource {
         maxQueueSize: Int = BatchLogProcessor.usualQueueSize, maxExportBatchSize: Int = 512, metrics: MetricRegistry,
         batchIsReady: @escaping @Sendable () -> Void
     ) {
+        let component = SDKComponent.logProcessor
         gate = BatchGate(
             EncodedQueue.Limits(
                 maxItems: maxQueueSize, maxBytes: Self.maxQueueBytes, maxBatch: min(maxExportBatchSize, maxQueueSize)),
-            processed: metrics.counter(Self.processed), batchIsReady: batchIsReady)
-        metrics.observe(Self.queueSize) { [weak self] in Double(self?.queue.count ?? 0) }
+            component, processed: metrics.counter(Self.processed), batchIsReady: batchIsReady)
+        metrics.gauge(Self.queueCapacity).series(component.name, component.type).set(Double(maxQueueSize))
+        metrics.observe(Self.queueSize, labels: component.values) { [weak self] in
+            Double(self?.queue.fullestCount ?? 0)
+        }
     }
 
     package var queue: EncodedQueue { gate.queue }

@@ -22,13 +22,16 @@ final class BatchGate: Sendable {
     private let refusedTooLarge: CounterSeries
 
     /// - Parameter processed: counts items, without `error_type` those that were taken.
-    init(_ limits: EncodedQueue.Limits, processed family: CounterFamily, batchIsReady: @escaping @Sendable () -> Void) {
+    init(
+        _ limits: EncodedQueue.Limits, _ component: SDKComponent, processed family: CounterFamily,
+        batchIsReady: @escaping @Sendable () -> Void
+    ) {
         queue = EncodedQueue(limits)
         self.batchIsReady = batchIsReady
-        accepted = family.series("")
-        refusedFull = family.series("queue_full")
-        refusedShutDown = family.series("already_shutdown")
-        refusedTooLarge = family.series("too_large")
+        accepted = family.series("", component.name, component.type)
+        refusedFull = family.series("queue_full", component.name, component.type)
+        refusedShutDown = family.series("already_shutdown", component.name, component.type)
+        refusedTooLarge = family.series("too_large", component.name, component.type)
     }
 
     @inline(__always)

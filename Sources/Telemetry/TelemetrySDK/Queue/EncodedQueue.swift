@@ -61,6 +61,11 @@ package final class EncodedQueue: Sendable {
     /// Items that wait.
     package var count: Int { shards.reduce(0) { sum, shard in sum + shard.content.withLock { $0.count } } }
 
+    /// Items that wait in the fullest shard: at `maxItems` it refuses, whatever room there is in the others.
+    package var fullestCount: Int {
+        shards.reduce(0) { most, shard in max(most, shard.content.withLock { $0.count }) }
+    }
+
     /// Appends what `encode` writes, unless there is no room.
     @inline(__always)
     func append(_ resource: ServiceResourceReference, _ encode: (inout ByteBuffer) -> Void) -> Admission {

@@ -20,10 +20,15 @@ package final class BatchSpanProcessor: SpanSink, BatchSource {
 
     static let processed = Counter(
         "otel_sdk_processor_span_processed_total",
-        help: "Spans that the batch processor took (no error_type) or dropped.", labels: ["error_type"])
-    static let queueSize = Gauge("otel_sdk_processor_span_queue_size", help: "Spans that wait to be exported.")
+        help: "Spans that the batch processor took (no error_type) or dropped.",
+        labels: ["error_type"] + SDKComponent.labels)
+    static let queueSize = Gauge(
+        "otel_sdk_processor_span_queue_size",
+        help: "Spans that wait to be exported in the fullest queue of a thread: at the capacity it drops.",
+        labels: SDKComponent.labels)
     static let queueCapacity = Gauge(
-        "otel_sdk_processor_span_queue_capacity", help: "Spans that can wait in the queue of one thread.")
+        "otel_sdk_processor_span_queue_capacity", help: "Spans that can wait in the queue of one thread.",
+        labels: SDKComponent.labels)
 
     package let configuration: Configuration
     private let gate: BatchGate
@@ -35,13 +40,16 @@ package final class BatchSpanProcessor: SpanSink, BatchSource {
         batchIsReady: @escaping @Sendable () -> Void
     ) {
         self.configuration = configuration
+        let component = SDKComponent.spanProcessor
         gate = BatchGate(
             EncodedQueue.Limits(
                 maxItems: configuration.maxQueueSize, maxBytes: configuration.maxQueueBytes,
                 maxBatch: configuration.maxExportBatchSize),
-            processed: metrics.counter(Self.processed), batchIsReady: batchIsReady)
-        metrics.gauge(Self.queueCapacity).series().set(Double(configuration.maxQueueSize))
-        metrics.observe(Self.queueSize) { [weak self] in Double(self?.count ?? 0) }
+            component, processed: metrics.counter(Self.processed), batchIsReady: batchIsReady)
+        metrics.gauge(Self.queueCapacity).series(component.name, component.type).set(Double(configuration.maxQueueSize))
+        metrics.observe(Self.queueSize, labels: component.values) { [weak self] in
+            Double(self?.queue.fullestCount ?? 0)
+        }
     }
 
     package var queue: EncodedQueue { gate.queue }
