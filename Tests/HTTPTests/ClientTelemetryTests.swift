@@ -45,7 +45,10 @@ import Testing
         var sent = HTTPFields()
         sent.add("traceparent", "00-11111111111111111111111111111111-2222222222222222-01")
         let (capture, server, result) = try await capture(
-            HTTPRequest(method: .get, target: "/things/42?sig=secret&a=b", headers: sent), template: "/things/{id}",
+            HTTPRequest(
+                method: .get,
+                target: "/things/42?sig=secret&a=b&access_token=t&user%5Bemail%5D=x&mail=ann@shop.example",
+                headers: sent), template: "/things/{id}",
             handler: handler)
         let response = try result.get()
         let span = try #require(capture.spans.first)
@@ -58,7 +61,11 @@ import Testing
         #expect(span.attributes["server.address"] == "127.0.0.1")
         #expect(span.attributes["server.port"] == .int(server.port))
         #expect(span.attributes["url.template"] == "/things/{id}")
-        #expect(span.attributes["url.full"] == .string("\(server.url)/things/42?sig=REDACTED&a=b"))
+        #expect(
+            span.attributes["url.full"]
+                == .string(
+                    "\(server.url)/things/42?sig=REDACTED&a=b&access_token=REDACTED&user%5Bemail%5D=REDACTED"
+                        + "&mail=[redacted]"))
         #expect(span.attributes["error.type"] == nil)
         // The context of the span replaces what the caller had put there.
         #expect(

@@ -75,9 +75,13 @@ import Testing
                     [
                         Attribute(AttributeKey("order.id"), "7"), Attribute(AttributeKey("user.password"), "hunter2"),
                         Attribute(AttributeKey("error.message"), "m"), Attribute(AttributeKey("count"), 3),
+                        Attribute(.errorType, "timeout"),
+                        Attribute(AttributeKey("http.response.body.bytes"), 12),
+                        Attribute(AttributeKey("labels.http_route"), "/orders/{id}"),
                     ])
             }
-            pipeline.telemetry(for: "payments").logger.log(Self.event, "other")
+            pipeline.telemetry(for: "payments").logger.log(
+                Self.event, "other", [Attribute(.errorType, "503"), Attribute(AttributeKey("client.ip"), "10.0.0.1")])
             await pipeline.shutdown(timeoutSeconds: 4)
             let received = try #require(collector.requests.first)
             #expect(received.request.target == "/v1/logs")
@@ -90,7 +94,9 @@ import Testing
                         for s in r.scope_logs:
                             assert s.scope.name == "vitrine"
                             for record in s.log_records: found[(service, record.body.string_value)] = record
-                    assert ("payments", "other") in found, list(found)
+                    other = {a.key: a.value.string_value for a in found[("payments", "other")].attributes}
+                    assert other["error.type"] == "503" and "exception.type" not in other, other
+                    assert other["client.address"] == "10.0.0.1" and "client.ip" not in other
                     record = found[("orders", "line\\none")]
                     assert record.severity_number == 13 and record.severity_text == "WARN"
                     assert record.time_unix_nano > 10**18 and record.observed_time_unix_nano > 10**18
@@ -100,6 +106,10 @@ import Testing
                     assert a["order.id"].string_value == "7" and a["count"].int_value == 3
                     assert a["user.password"].string_value == "[redacted]"
                     assert a["exception.message"].string_value == "m" and a["http.request.id"].string_value == "r-1"
+                    assert a["exception.type"].string_value == "timeout" and "error.type" not in a
+                    assert a["http.response.body.size"].int_value == 12
+                    assert a["http.route"].string_value == "/orders/{id}"
+                    assert not [k for k in a if k.startswith("labels.") or k.endswith(".bytes")], list(a)
                     print("ok")
                     """
             let judged = try await Judge.python(program, [form], input: received.body)

@@ -1,3 +1,4 @@
+import Synchronization
 import Telemetry
 import TelemetryTesting
 import Testing
@@ -33,6 +34,52 @@ import Testing
             #expect(line.contains("\"http.request.id\":\"r-1\""))
         }
         #expect(lines[2].contains("\"log.logger\":\"db\""))
+    }
+
+    @Test(arguments: [true, false])
+    func recordsOfDetailsFollowTheirLines(hasLines: Bool) throws {
+        let policy = LogDetailsPolicy(maxBytes: 4 * 1024, slowMilliseconds: 100)
+        let records = RecordMemory()
+        let lines = LineCount()
+        let logger = Telemetry(
+            resource: ServiceResource(name: "orders"), sampler: .alwaysOn, spanSink: nil,
+            logSink: hasLines ? lines : nil, logLevel: LogLevelControl(.info), logRecordSink: records,
+            logDetails: policy
+        ).logger
+        func request(hasFailed: Bool, _ body: () -> Void) {
+            let context = TelemetryContext(requestID: "r-1", details: logger.makeDetails())
+            TelemetryContext.$current.withValue(context) {
+                body()
+                if let details = context.details {
+                    logger.finishDetails(details, hasFailed: hasFailed, durationNanoseconds: 1)
+                }
+            }
+        }
+        request(hasFailed: false) { logger.log(Self.detail, "forgotten") }
+        #expect(records.all.isEmpty)
+        request(hasFailed: true) {
+            logger.log(Self.detail, "mail to ann@shop.example", [Attribute(AttributeKey("count"), 3)])
+            logger.log(Self.plain, "plain")
+        }
+        #expect(records.all.map(\.record.message) == ["plain", "mail to [redacted]"])
+        let kept = try #require(records.all.last)
+        #expect(kept.record.event == Self.detail && kept.record.context.requestID == "r-1")
+        // What waits holds no context that holds it: nobody would let go of either.
+        #expect(kept.record.context.details == nil)
+        #expect(
+            kept.fields == [
+                Attribute(AttributeKey("count"), 3), Attribute(AttributeKey("tags"), .strings(["retroactive"])),
+            ])
+        #expect(lines.count == (hasLines ? 2 : 0))
+        // As bounded as the lines, and as many.
+        records.removeAll()
+        request(hasFailed: true) {
+            for index in 0..<100 { logger.log(Self.detail, "line \(index)") }
+            logger.log(Self.detail, "x", [Attribute(AttributeKey("a"), .strings((0..<100).map { "\($0)" }))])
+        }
+        #expect((5..<20).contains(records.all.count))
+        #expect(!hasLines || lines.count == 2 + records.all.count)
+        #expect(records.all.last?.record.message == "x")
     }
 
     @Test func detailsOfAGoodRequestAreForgotten() {
@@ -94,4 +141,23 @@ import Testing
         }
         #expect(capture.logLines.isEmpty)
     }
+}
+
+private final class RecordMemory: LogRecordSink {
+    private let records = Mutex<[(record: LogRecord, fields: [Attribute])]>([])
+    var all: [(record: LogRecord, fields: [Attribute])] { records.withLock { $0 } }
+
+    func record(_ record: LogRecord, _ fields: borrowing Swift.Span<Attribute>) {
+        var copy: [Attribute] = []
+        for index in 0..<fields.count { copy.append(fields[index]) }
+        records.withLock { [copy] in $0.append((record, copy)) }
+    }
+
+    func removeAll() { records.withLock { $0 = [] } }
+}
+
+private final class LineCount: LogSink {
+    private let lines = Atomic<Int>(0)
+    var count: Int { lines.load(ordering: .relaxed) }
+    func write(_ line: UnsafeRawBufferPointer) { lines.wrappingAdd(1, ordering: .relaxed) }
 }

@@ -138,6 +138,34 @@ import Testing
         #expect(Double(written) + suppressed == 20_000)
     }
 
+    @Test func linesOfOneSlotAreLimitedEach() {
+        let limiter = RepeatLimiter()
+        var written = 0
+        func log(_ kind: Int, times: Int, now: UInt64) {
+            for _ in 0..<times where limiter.admits(kind << 32, Self.failed, "kind \(kind)", now: now).isWritten {
+                written += 1
+            }
+        }
+        // Four kinds take turns: none takes another's place.
+        for _ in 0..<100 { for kind in 0..<4 { log(kind, times: 1, now: 5) } }
+        #expect(written == 4 * LogEvent.usualRepeatsPerSecond)
+        // In the next second three are noisy; what is new takes the place of the quiet one.
+        written = 0
+        for kind in 0..<3 { log(kind, times: 50, now: 2_000_000_000) }
+        for kind in 3..<20 { log(kind, times: 1, now: 2_000_000_000) }
+        for kind in 0..<3 { log(kind, times: 50, now: 2_000_000_000) }
+        #expect(written == 3 * LogEvent.usualRepeatsPerSecond + 17)
+        // An ended window makes place before one that is under way, however noisy it was.
+        written = 0
+        log(3, times: 20, now: 2_900_000_000)
+        log(30, times: 1, now: 3_500_000_000)
+        log(31, times: 1, now: 3_500_000_000)
+        log(3, times: 20, now: 3_500_000_000)
+        #expect(written == LogEvent.usualRepeatsPerSecond + 2)
+        let told = limiter.takeReports(.max).reports.reduce(0) { $0 + $1.suppressed }
+        #expect(told == 4 * 90 + 3 * 90 + 30)
+    }
+
     @Test func endOfTheLogTellsOfWhatIsOpen() {
         for _ in 0..<11 { logger.log(Self.failed, "again") }
         logger.reportRepeats()

@@ -33,8 +33,8 @@ package final class LoggerCore: Sendable {
         let context = TelemetryContext.current
         guard threshold.writes(event.level) else {
             guard let details = context.details else { return }
-            return encode(event, message, fields, context, now.wall, isRetroactive: true) { line, _ in
-                details.keep(line)
+            return encode(event, message, fields, context, now.wall, isRetroactive: true) { line, cleaned in
+                details.keep(line, keptRecord(event, message, fields, cleaned, context, now.wall))
             }
         }
         if event.maxRepeatsPerSecond > 0, !admits(event, message, fields, now.monotonic) { return }
@@ -93,6 +93,20 @@ package final class LoggerCore: Sendable {
         } else {
             records.record(record, fields)
         }
+    }
+
+    /// What waits with the line of a detail; nil when nobody takes records.
+    @inline(never)
+    private func keptRecord(
+        _ event: LogEvent, _ message: String, _ fields: borrowing Swift.Span<Attribute>, _ cleaned: Cleaned?,
+        _ context: TelemetryContext, _ wallNanoseconds: UInt64
+    ) -> KeptLogRecord? {
+        guard shared.records != nil else { return nil }
+        let record = LogRecord(
+            event: event, message: cleaned?.message ?? message, logger: name, context: context,
+            wallNanoseconds: wallNanoseconds)
+        if let cleaned { return KeptLogRecord(record, cleaned.fields.span) }
+        return KeptLogRecord(record, fields)
     }
 
     @inline(never)

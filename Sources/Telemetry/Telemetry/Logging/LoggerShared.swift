@@ -22,7 +22,7 @@ package final class LoggerShared: Sendable {
         self.records = records
         self.levels = levels
         self.clock = clock
-        self.details = sink == nil ? .off : details
+        self.details = sink == nil && records == nil ? .off : details
         counters = LogLineCounters(metrics)
         if self.details.maxBytes > 0 { levels.keepDetails() }
     }
@@ -30,7 +30,8 @@ package final class LoggerShared: Sendable {
     var isSilent: Bool { sink == nil && records == nil }
 
     func makeDetails() -> LogDetails? {
-        details.maxBytes > 0 ? LogDetails(maxBytes: details.maxBytes, lost: counters.detailsLost) : nil
+        details.maxBytes > 0
+            ? LogDetails(maxBytes: details.maxBytes, keepsRecords: records != nil, lost: counters.detailsLost) : nil
     }
 
     @inline(__always)

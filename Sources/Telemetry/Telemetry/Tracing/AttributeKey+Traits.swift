@@ -11,6 +11,8 @@ extension AttributeKey {
         static let needsRewriting = Traits(rawValue: 4)
         /// The values are words and numbers of ours, never free text: nobody looks for secrets in them.
         static let structured = Traits(rawValue: 8)
+        /// OpenTelemetry has another name for it.
+        static let isRenamed = Traits(rawValue: 16)
 
         init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -22,6 +24,7 @@ extension AttributeKey {
                 traits.insert(.needsRewriting)
             }
             if AttributeKey.isStructured(name) { traits.insert(.structured) }
+            if AttributeKey.openTelemetryNames[name] != nil { traits.insert(.isRenamed) }
             self = traits
         }
     }

@@ -83,11 +83,13 @@ extension LogRecord {
         buffer.appendAttribute(6, "log.logger", text: logger)
         if let requestID = context.requestID { buffer.appendAttribute(6, "http.request.id", text: requestID) }
         var dropped = 0
+        // What ECS calls the type of an error is that of the exception when its message or trace is told, too.
+        let hasException = fields.indices.contains { fields[$0].key.inOpenTelemetry.isOfException }
         for index in fields.indices {
             // A record names a key once: ours and the first one stay, as in the line.
-            let key = fields[index].key.inOTLP
+            let key = fields[index].key.inOTLP(hasException)
             guard index < Self.maxAttributes, key != .logger, key != .requestID || context.requestID == nil,
-                !(0..<index).contains(where: { fields[$0].key.inOTLP == key })
+                !(0..<index).contains(where: { fields[$0].key.inOTLP(hasException) == key })
             else {
                 dropped += 1
                 continue
@@ -109,15 +111,14 @@ extension LogRecord {
 extension AttributeKey {
     fileprivate static let logger = AttributeKey("log.logger")
     fileprivate static let requestID = AttributeKey("http.request.id")
-    private static let errorMessage = AttributeKey("error.message")
-    private static let errorStackTrace = AttributeKey("error.stack_trace")
+    private static let exceptionType = AttributeKey("exception.type")
     private static let exceptionMessage = AttributeKey("exception.message")
     private static let exceptionStackTrace = AttributeKey("exception.stacktrace")
 
-    /// The key of OpenTelemetry where that of ECS differs.
-    fileprivate var inOTLP: AttributeKey {
-        if self == Self.errorMessage { return Self.exceptionMessage }
-        return self == Self.errorStackTrace ? Self.exceptionStackTrace : self
+    fileprivate var isOfException: Bool { self == Self.exceptionMessage || self == Self.exceptionStackTrace }
+
+    fileprivate func inOTLP(_ hasException: Bool) -> AttributeKey {
+        hasException && self == .errorType ? Self.exceptionType : inOpenTelemetry
     }
 }
 
