@@ -16,6 +16,12 @@ extension Row {
                 for index in 0..<times { series.record(values[index & (values.count - 1)]) }
             }
         },
+        Row("histogram-native") {
+            let series = MetricRegistry(histograms: native).histogram(duration).series("GET", "/orders/{id}")
+            return { times in
+                for index in 0..<times { series.record(values[index & (values.count - 1)]) }
+            }
+        },
         Row("lookup") {
             let family = MetricRegistry().counter(requests)
             return { times in
@@ -26,7 +32,11 @@ extension Row {
         },
         Row("scrape") { scrape(.fallback) },
         Row("scrape-openmetrics") { scrape(.openMetrics(version: "1.0.0")) },
+        Row("scrape-native") { scrape(.protobuf) },
     ]
+
+    /// Explicit buckets and the exponential form.
+    private static let native = HistogramForms(native: .together)
 
     /// From 1 ms to 10 s: as an HTTP service sees them, most of them short.
     private static let values: [Double] = (0..<64).map { index in
@@ -45,7 +55,7 @@ extension Row {
 
     /// 10,000 series: 7,000 counters with three labels, and 200 histograms of 12 bounds.
     private static func scrape(_ format: ExpositionFormat) -> @Sendable (Int) -> Void {
-        let registry = MetricRegistry()
+        let registry = MetricRegistry(histograms: format == .protobuf ? native : HistogramForms())
         for family in 0..<7 {
             let counters = registry.counter(
                 Counter("bench_\(family)_total", help: "Counts.", labels: ["method", "route", "status"]))

@@ -15,12 +15,14 @@ ROWS = [
     ("counter", "counter increment : client_golang", 1, 0.5),
     ("counter-two-threads", "counter increment, two threads : client_golang", 2, 0.25),
     ("histogram", "histogram observation : client_golang", 1, 0.5),
+    ("histogram-native", "the same with the native form besides : client_golang", 1, 0.5),
     ("lookup", "label lookup and increment : client_golang", 1, 0.5),
     ("span", "span with four attributes, encoded : Go SDK's start and end", 1, 0.25),
     ("log", "log line with four fields : zerolog", 1, 0.6),
     ("log-zap", "the same : zap", 1, 0.3),
     ("scrape", "scrape of 10,000 series : client_golang", 1, 0.4),
     ("scrape-openmetrics", "the same in OpenMetrics : client_golang", 1, 0.4),
+    ("scrape-native", "the same in protobuf with native histograms : client_golang", 1, 0.4),
 ]
 # What has no peer: name, what it is, thousands of operations a second on one core at least.
 RATES = [("otlp", "OTLP encoding and gzip of spans, thousands a second", 300)]

@@ -219,7 +219,7 @@ import Testing
     /// threads than blocks, so that the shared one is, too; somebody reads all the time.
     @Test func threadsAddUpWhileTheirBucketsAreRearrangedAndRead() throws {
         let series = series()
-        let (threadCount, each) = (40, 3_000)
+        let (threadCount, each) = (30, 2_000)
         let ordinals = Atomic<UInt64>(10)
         let isDone = Atomic<Bool>(false)
         let most = Mutex<UInt64>(0)
@@ -236,7 +236,7 @@ import Testing
         let threads = ThreadGroup(count: threadCount) {
             var generator = Generator(state: ordinals.wrappingAdd(1, ordering: .relaxed).newValue)
             for index in 0..<each {
-                let width = Double(index) / 100
+                let width = Double(index) / 70
                 let value = index % 50 == 0 ? 0 : generator.value(-width, width)
                 series.record(index % 7 == 0 ? -value : value)
             }
@@ -252,13 +252,39 @@ import Testing
         for state in 0..<threadCount {
             var generator = Generator(state: UInt64(11 + state))
             for index in 0..<each {
-                let width = Double(index) / 100
+                let width = Double(index) / 70
                 let value = index % 50 == 0 ? 0 : generator.value(-width, width)
                 expected.record(index % 7 == 0 ? -value : value)
             }
         }
         #expect(Self.line(snapshot) == Self.line(expected))
         #expect(snapshot.minimum == expected.minimum && snapshot.maximum == expected.maximum)
+    }
+
+    /// Between two of them an update is a look-up and an addition.
+    @Test func bucketsAreRearrangedSeldomAndNotInTheSteadyState() throws {
+        var generator = Generator(state: 6)
+        let values = (0..<5_000).map { _ in generator.value(-10, 4) }
+        let usual = try #require(series().exponential)
+        for value in values { usual.record(value, ordinal: 0) }
+        let first = usual.rearrangements
+        #expect((1...40).contains(first))
+        for value in values { usual.record(value, ordinal: 0) }
+        #expect(usual.rearrangements == first)
+        // As many times as somebody who means to can bring about: each value just outside the window.
+        let worst = try #require(series().exponential)
+        var (low, high) = (1.0, 1.0)
+        for round in 0..<200_000 {
+            let step = 1 + scalbn(1.0, min(-20, round / 2_000 - 40))
+            if round % 2 == 0 { high *= step } else { low /= step }
+            worst.record(round % 2 == 0 ? high : low, ordinal: 0)
+        }
+        for exponent in 0..<1_000 {
+            worst.record(scalbn(1.0, exponent), ordinal: 0)
+            worst.record(scalbn(1.0, -exponent / 8), ordinal: 0)
+        }
+        #expect(worst.rearrangements <= 250, "\(worst.rearrangements)")
+        #expect(worst.snapshot()?.count == 202_000)
     }
 
     @Test func memoryIsBoundedAndOnlyWhereItIsWanted() {

@@ -6,9 +6,10 @@ internal import Synchronization
 /// come. An update takes no lock and allocates nothing; a block of 1,344 bytes is made at a thread's first update.
 ///
 /// Only the thread that a block belongs to writes it. When a value falls outside the window, the thread rearranges the
-/// block, which takes some microseconds and can happen some thirty times in a block's life at most, since every time the
-/// buckets get wider or reach further; a sequence number, odd meanwhile, tells readers to look again. In the block that
-/// the threads beyond `ShardedCells.exclusiveThreads` share, the one that rearranges it waits until the others have left.
+/// block, which takes some microseconds, and meanwhile has a sequence number odd, which tells readers to look again. Each
+/// time the buckets get wider or the room left beside them halves: it happens a dozen times with values as services see
+/// them, and some two hundred times at worst, ever. In the block that the threads beyond `ShardedCells.exclusiveThreads`
+/// share, the one that rearranges it waits until the others have left.
 package final class ExponentialShards: Sendable {
     /// Values up to this magnitude are zero: what Prometheus' own clients take. From here to the largest number, 160
     /// buckets suffice at scale -3.
@@ -188,7 +189,7 @@ package final class ExponentialShards: Sendable {
         // Another thread may have made room meanwhile.
         if let word = word(of: magnitude, layout) { return Self.increment(block, word) }
         let size = ExponentialHistogram.usualSize
-        // The same arithmetic as everywhere, on a copy. It allocates: some thirty times in a block's life at most.
+        // The same arithmetic as everywhere, on a copy; it allocates.
         var histogram = ExponentialHistogram(maxScale: layout.isNone ? ExponentialIndex.maxScale : layout.scale)
         if !layout.isNone {
             let counts = (0..<size).map { block[Word.buckets + $0].load(ordering: .relaxed) }
@@ -263,6 +264,13 @@ package final class ExponentialShards: Sendable {
             sched_yield()
         }
         return nil
+    }
+
+    /// How often blocks have been rearranged so far.
+    var rearrangements: UInt64 {
+        var count = negatives.load()?.rearrangements ?? 0
+        cells.forEachBlock { count &+= $0[Word.sequence].load(ordering: .relaxed) / 2 }
+        return count
     }
 
     /// Bytes that the blocks of all threads take.
