@@ -118,6 +118,44 @@ import Testing
         }
     }
 
+    /// Something that may have a number, which then is its own.
+    private struct Badge: Model {
+        var base = Base()
+        var serial: String?
+        init() {}
+        static let schema = Schema<Badge>("badges") { Field("serial", \.serial, .code, .unique) }
+    }
+
+    private static func badges(_ sql: String) -> ServiceDefinition {
+        ServiceDefinition(
+            name: "badges", summary: "badges", port: 0, database: "badges_db",
+            migrations: [
+                Migration(1, "create_badges", Array("-- up\n\(sql)-- down\n\(Badge.schema.dropTable)".utf8))
+            ]
+        ) { app in Models(app).resource(Badge.self, at: "/api/v1/badges", .reading(.user, writing: .user)) }
+    }
+
+    @Test func whatMayBeMissingIsUniqueWhereItIsThere() async throws {
+        try await Deployment.run([Self.badges(Badge.schema.createTable)]) { (shop: Deployment) async throws in
+            func create(_ json: String, as person: Person = .manager) async throws -> Int {
+                try await shop.send(.post, "/api/v1/badges", as: person, json: json).status
+            }
+            for _ in 0..<3 { #expect(try await create("{}") == 201) }
+            #expect(try await create(#"{"serial":"A-1"}"#) == 201)
+            let taken = try await shop.send(.post, "/api/v1/badges", json: #"{"serial":"A-1"}"#)
+            #expect(taken.status == 409)
+            #expect(taken.text.contains(#""loc":["body","serial"]"#))
+            #expect(try await create(#"{"serial":"A-1"}"#, as: .rival) == 201)
+            // The platform's own rows are of one company, too.
+            #expect(try await create(#"{"serial":"A-1"}"#, as: .superuser) == 201)
+            #expect(try await create(#"{"serial":"A-1"}"#, as: .superuser) == 409)
+        }
+        let lines = Badge.schema.createTable.split(separator: "\n").filter { !$0.contains("UNIQUE INDEX") }
+        await #expect(throws: ServiceStartError.self) {
+            try await Deployment.run([Self.badges(lines.joined(separator: "\n") + "\n")]) { _ in }
+        }
+    }
+
     @Test func aChangeOnAnOldVersionIsRefused() async throws {
         try await Deployment.run([Samples.service]) { shop in
             let created = try await shop.send(.post, "/api/v1/shelves", json: #"{"label":"A"}"#)

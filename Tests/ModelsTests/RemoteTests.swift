@@ -21,6 +21,13 @@ import Values
         let gadgets: Manager<Gadget>
         let shelves: Manager<Shelf>
         let caller: Caller
+
+        var service: RemoteService {
+            get throws {
+                guard case .remote(let manager) = shelves.home else { throw CancellationError() }
+                return manager.service
+            }
+        }
     }
 
     private func withDesk(
@@ -251,6 +258,43 @@ import Values
             #expect(try await shop.get("/by-name/Shelf").status == 204)
             #expect(try await shop.get("/by-name/Nothing").status == 404)
             #expect(names.withLock { $0 } == [created.text])
+        }
+    }
+
+    @Test func aSlowServiceHoldsOnlySoManyCalls() async throws {
+        let gate = Mutex<(isOpen: Bool, waiting: Int)>((false, 0))
+        let slow = ServiceDefinition(name: "workshop", summary: "answers when it may", port: 0) { app in
+            app.routes("/api/v1/shelves") { routes in
+                routes.get("/{id}", .user) { _ in
+                    gate.withLock { $0.waiting += 1 }
+                    while !gate.withLock({ $0.isOpen }) { try await Task.sleep(nanoseconds: 5_000_000) }
+                    throw HTTPError(.notFound, "not_found", "there is nothing with this id")
+                }
+            }
+        }
+        let values = ["REQUEST_DEADLINE_MS": "300000"]
+        try await withDesk(values: values, services: [slow]) { (desk, _) async throws in
+            let service = try desk.service
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<RemoteService.maxCalls {
+                    // On a very slow machine some are given up before the gate opens.
+                    group.addTask { _ = try? await desk.shelves.find(ID.make(), as: desk.caller) }
+                }
+                // A call enters before it waits for anything: soon all of them are inside, and one more is refused.
+                var refusal = ""
+                for _ in 0..<12_000 where refusal.isEmpty {
+                    try? await Task.sleep(nanoseconds: 5_000_000)
+                    guard service.callsNow >= RemoteService.maxCalls else { continue }
+                    do {
+                        _ = try await desk.shelves.find(ID.make(), as: desk.caller)
+                    } catch {
+                        refusal = (error as? ServiceCallError)?.message ?? ""
+                    }
+                }
+                #expect(refusal.hasPrefix("\(RemoteService.maxCalls) calls wait"))
+                gate.withLock { $0.isOpen = true }
+            }
+            #expect(service.callsNow == 0)
         }
     }
 

@@ -219,11 +219,11 @@ extension Reply {
 
     // MARK: Orders
 
-    private func order(_ product: String, _ quantity: Int) -> OrderCreated {
+    private func order(_ product: String, _ quantity: Int, company: String? = Person.alpha) -> OrderCreated {
         let item = OrderItem(productID: product, name: "Orrery", price: Money(cents: 100), quantity: quantity)
         return OrderCreated(
             orderID: Identifier.make(), userID: Identifier.make(), items: [item], total: Money(cents: 100),
-            createdAt: .now(), companyID: Person.alpha)
+            createdAt: .now(), companyID: company)
     }
 
     private func outcome(_ order: OrderCreated, _ status: OrderProcessed.Outcome) -> OrderProcessed {
@@ -237,6 +237,28 @@ extension Reply {
         try await eventually {
             try await shop.get("/api/v1/reservations?order_id=\(order.orderID)&state=\(state.rawValue)").text
                 .hasSuffix(#""count":1}"#)
+        }
+    }
+
+    @Test func anOrderTakesNothingOfAnotherCompany() async throws {
+        try await Deployment.run([WarehouseService.definition]) { shop in
+            let product = try await shop.product(3)
+            for company in [Person.beta, nil] {
+                let foreign = order(product, 1, company: company)
+                try await shop.publish(foreign)
+                let isRejected = try await eventually {
+                    try await shop.database("warehouse").query(
+                        "SELECT n",
+                        """
+                        SELECT count(*) AS n FROM reservations
+                        WHERE order_id = \(foreign.orderID)::uuid AND state = 'REJECTED'
+                              AND company_id IS NOT DISTINCT FROM \(company)::uuid
+                        """
+                    ).first?.get("n") == 1
+                }
+                #expect(isRejected)
+            }
+            #expect(try await shop.stock(product).reserved == 0)
         }
     }
 

@@ -85,7 +85,8 @@ package enum WarehouseService {
         app.on(ProductUpdated.self) { try await catalog.take(CatalogNews($0), $1) }
         app.on(ProductDeleted.self) { try await catalog.take(CatalogNews($0), $1) }
         app.on(OrderCreated.self) { event, context in
-            try await orders.take(.created, about: event.orderID, items: event.items, context)
+            try await orders.take(
+                .created, about: event.orderID, items: event.items, companyID: event.companyID, context)
         }
         app.on(OrderProcessed.self) { event, context in
             try await orders.take(event.status == .completed ? .completed : .failed, about: event.orderID, context)

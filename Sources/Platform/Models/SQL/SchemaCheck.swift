@@ -44,6 +44,11 @@ struct SchemaCheck<M: Model>: Component {
             problems.append("the constraint \(constraint.name) is missing")
             advice.append("ALTER TABLE \(schema.table) ADD CONSTRAINT \(constraint.name) \(constraint.definition);")
         }
+        let uniqueIndexes = table.uniqueIndexes.isEmpty ? [:] : try await existingUniqueIndexes()
+        for index in table.uniqueIndexes where uniqueIndexes[index.name]?.hasSuffix(" " + index.definition) != true {
+            problems.append("the unique index \(index.name) is missing")
+            advice.append("CREATE UNIQUE INDEX \(index.name) ON \(schema.table) \(index.definition);")
+        }
         let indexes = try await existingIndexes()
         for index in table.indexes where !indexes.contains(index.columns) {
             problems.append("there is no index on (\(index.columns))")
@@ -86,6 +91,20 @@ struct SchemaCheck<M: Model>: Component {
         ).rows
         return Dictionary(
             try rows.map { (try $0.get("conname"), try $0.get("definition")) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// The SQL of each unique index.
+    private func existingUniqueIndexes() async throws -> [String: String] {
+        let rows = try await database.query(
+            "SELECT pg_index",
+            """
+            SELECT relname, pg_get_indexdef(indexrelid) AS definition
+            FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+            WHERE indrelid = to_regclass(\(M.schema.table)) AND indisunique
+            """
+        ).rows
+        return Dictionary(
+            try rows.map { (try $0.get("relname"), try $0.get("definition")) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The columns of each index, with commas.

@@ -21,6 +21,7 @@ package struct TableDefinition: Sendable {
         lines += columns.map { "    " + $0.definition }
         lines += constraints.map { "    CONSTRAINT \($0.name) \($0.definition)" }
         var text = "CREATE TABLE \(table) (\n" + lines.joined(separator: ",\n") + "\n);\n"
+        for index in uniqueIndexes { text += "CREATE UNIQUE INDEX \(index.name) ON \(table) \(index.definition);\n" }
         for index in indexes { text += "CREATE INDEX \(index.name) ON \(table) (\(index.columns));\n" }
         return text + trigger + "\n"
     }
@@ -32,7 +33,7 @@ package struct TableDefinition: Sendable {
     var constraints: [(name: String, definition: String)] {
         columns.flatMap { column -> [(name: String, definition: String)] in
             var constraints: [(name: String, definition: String)] = []
-            if column.isUnique {
+            if column.isUnique, !column.isOptional {
                 constraints.append(
                     ("\(table)_\(column.name)_key", "UNIQUE NULLS NOT DISTINCT (company_id, \(column.name))"))
             }
@@ -45,6 +46,17 @@ package struct TableDefinition: Sendable {
                     ))
             }
             return constraints
+        }
+    }
+
+    /// What may be missing is unique where it is there: a constraint would let one row of a company be without it. As
+    /// `pg_get_indexdef` writes them, after the table.
+    var uniqueIndexes: [(name: String, definition: String)] {
+        columns.filter { $0.isUnique && $0.isOptional }.map { column in
+            (
+                "\(table)_\(column.name)_key",
+                "USING btree (company_id, \(column.name)) NULLS NOT DISTINCT WHERE (\(column.name) IS NOT NULL)"
+            )
         }
     }
 

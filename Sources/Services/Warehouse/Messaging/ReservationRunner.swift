@@ -10,9 +10,10 @@ struct ReservationRunner: Sendable {
     let journal: StockJournal
     let telemetry: WarehouseTelemetry
 
-    /// - Parameter items: of the order, when the fact brings them.
+    /// - Parameters: items: of the order, when the fact brings them. - companyID: whose order it is, then.
     func take(
-        _ fact: ReservationState.Fact, about orderID: String, items: [OrderItem] = [], _ context: MessageContext
+        _ fact: ReservationState.Fact, about orderID: String, items: [OrderItem] = [], companyID: String? = nil,
+        _ context: MessageContext
     ) async throws {
         let known = try await reservations.lock(orderID, in: context.transaction)
         switch ReservationState.step(from: known?.state, on: fact) {
@@ -22,18 +23,20 @@ struct ReservationRunner: Sendable {
             try await reservations.insert(
                 Reservation(orderID: orderID, state: .released, lines: []), in: context.transaction)
             telemetry.noteForestalled(orderID: orderID)
-        case .reserve: try await reserve(orderID, items, context)
+        case .reserve: try await reserve(orderID, items, companyID, context)
         case .commit: try await settle(known, to: .committed, context)
         case .release: try await settle(known, to: .released, context)
         case .takeBack: try await settle(known, to: .returned, context)
         }
     }
 
-    /// All lines or none.
-    private func reserve(_ orderID: String, _ items: [OrderItem], _ context: MessageContext) async throws {
+    /// All lines or none, of the company's own stock: what another's has is not there.
+    private func reserve(
+        _ orderID: String, _ items: [OrderItem], _ companyID: String?, _ context: MessageContext
+    ) async throws {
         let plan = ReservationPlan(items.map { StockLine(productID: $0.productID, quantity: $0.quantity) })
         let levels = try await stock.lock(plan.lines.map(\.productID), in: context.transaction)
-        let companyID = plan.lines.first.flatMap { levels[$0.productID]?.companyID }
+            .filter { $0.value.companyID == companyID }
         let missing = plan.missing(in: levels)
         guard missing.isEmpty else {
             try await reservations.insert(
