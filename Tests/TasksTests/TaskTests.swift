@@ -44,7 +44,7 @@ import Testing
             let other = TaskClient(redis: world.redis, telemetry: world.telemetry)
             #expect(try await other.result(of: task, id: id, waitSeconds: 3_600) == 8)
             let status = try await other.status(of: id, of: world.service)
-            #expect(status == TaskStatus(task: "double", state: .succeeded, owner: "u1", body: "8"))
+            #expect(status == TaskStatus(task: "double", state: .succeeded, ownerText: "u1", body: "8"))
             await other.stop()
         }
     }
