@@ -129,7 +129,8 @@ let package = Package(
             "Platform", "ServiceKit",
             [
                 "Telemetry", "TelemetrySDK", "TelemetryExport", "EventLoop", "HTTPCodec", "HTTP", "PostgreSQL", "Redis",
-                "AMQP", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks", "Caching",
+                "AMQP", "Consul", "TLS", "Values", "Configuration", "Resilience", "Security", "Locks", "Tasks",
+                "Caching",
             ], resources: [.embedInCode("OpenAPI/Documentation")]),
 
         module(
@@ -259,6 +260,7 @@ let package = Package(
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
                 "AMQP", "Values", "Configuration", "Resilience", "Security", "LocalStack", "ServiceTesting",
+                "Consul", "ConsulTesting",
             ]),
         tests(
             "ModelsTests",
@@ -275,6 +277,7 @@ let package = Package(
             [
                 "ServiceKit", "Telemetry", "TelemetryTesting", "EventLoop", "HTTP", "HTTPCodec", "PostgreSQL", "Redis",
                 "AMQP", "Mail", "Values", "Configuration", "Security", "LocalStack", "ServiceTesting",
+                "Consul", "ConsulTesting",
             ] + services.map { .init(stringLiteral: $0) } + allContracts),
         tests(
             "IntegrationTests",

@@ -87,15 +87,16 @@ package final class ConsulStandIn: Sendable {
         let server = HTTPServer(configuration: configuration, group: group) { [self] request in
             try await answer(request)
         }
+        // Before anybody can ask.
+        state.withLock { $0.server = server }
         try await server.start()
-        state.withLock { state in
-            state.server = server
-            state.port = server.port
-        }
+        state.withLock { $0.port = server.port }
     }
 
     private func answer(_ request: HTTPRequest) async throws -> HTTPResponse {
         let fault = state.withLock { state in
+            // It is going: what still comes in is not answered well.
+            if state.server == nil { return Fault.failing }
             if state.requests.count < Self.maxRemembered {
                 state.requests.append("\(request.method.name) \(request.target)")
             }

@@ -38,6 +38,11 @@ package final class ConfigurationReader: Sendable {
         return ConfigurationReader(values: values)
     }
 
+    /// The same settings above others, which count where these say nothing; mistakes are remembered apart.
+    package func over(_ defaults: [String: String]) -> ConfigurationReader {
+        ConfigurationReader(values: defaults.merging(values.filter { !$0.value.isEmpty }) { $1 })
+    }
+
     /// Every setting that was asked for so far, in the order of asking.
     package var known: [Setting] { state.withLock { $0.known } }
 

@@ -13,6 +13,10 @@ struct Platform: Sendable {
     /// Where `/metrics` is put together.
     let scrapes: WorkerPool
     let directory: ServiceDirectory
+    /// Nil without `CONSUL_HTTP_ADDR`.
+    let consul: ConsulSettings?
+    /// What all services of the process show.
+    let processMetrics: MetricRegistry
     let tokens: TokenSigner
     let identities: IdentitySigner
     let settings: PlatformSettings
@@ -20,14 +24,16 @@ struct Platform: Sendable {
 
     init(
         configuration: ConfigurationReader, group: EventLoopGroup, workers: WorkerPool, scrapes: WorkerPool,
-        role: ServiceRole
+        processMetrics: MetricRegistry, role: ServiceRole
     ) {
         self.role = role
         self.configuration = configuration
         self.group = group
         self.workers = workers
         self.scrapes = scrapes
-        directory = ServiceDirectory(configuration: configuration)
+        self.processMetrics = processMetrics
+        consul = ConsulSettings(configuration)
+        directory = ServiceDirectory(configuration: configuration, group: group, consul: consul)
         tokens = TokenSigner(secret: Self.secret("JWT_SECRET", configuration))
         identities = IdentitySigner(secret: Self.secret("IDENTITY_SECRET", configuration))
         settings = PlatformSettings(configuration)
@@ -46,6 +52,8 @@ struct Platform: Sendable {
 struct PlatformSettings: Sendable {
     /// `VITRINE_HOST`: the address that services listen on.
     let host: String
+    /// `VITRINE_ADVERTISE_HOST`: the address that others are told, where it is not the one that is listened on.
+    let advertisedHost: String?
     /// `DATABASE_POOL_SIZE`: connections for each service and loop.
     let poolSizePerLoop: Int
     /// `REQUEST_DEADLINE_MS`: how long a request may take when its caller does not say.
@@ -60,6 +68,7 @@ struct PlatformSettings: Sendable {
 
     init(_ configuration: ConfigurationReader) {
         host = configuration.string("VITRINE_HOST", default: "127.0.0.1")
+        advertisedHost = configuration.optionalString("VITRINE_ADVERTISE_HOST")
         poolSizePerLoop = configuration.int("DATABASE_POOL_SIZE", default: 8, in: 1...100)
         requestDeadlineMilliseconds = configuration.int("REQUEST_DEADLINE_MS", default: 10_000, in: 100...600_000)
         drainTimeoutSeconds = configuration.int("DRAIN_TIMEOUT_SECONDS", default: 10, in: 0...300)

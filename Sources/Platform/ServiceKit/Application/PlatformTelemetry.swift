@@ -1,5 +1,6 @@
 internal import AMQP
 internal import Caching
+internal import Consul
 internal import EventLoop
 internal import HTTP
 internal import PostgreSQL
@@ -35,6 +36,8 @@ extension ServiceDefinition {
         return TelemetryContract(
             service: name,
             scopes: scopes + [
+                .init("discovery", DiscoveryTelemetry.declarations),
+                .init("Consul client", ConsulTelemetry.declarations),
                 .init("periodic jobs", JobTelemetry.declarations), .init("lifecycle", LifecycleTelemetry.declarations),
                 .init("telemetry", Telemetry.declarations), .init("resource", TelemetryPipeline.resource),
                 .init("export", TelemetryPipeline.declarations), .init("process", TelemetryPipeline.process),

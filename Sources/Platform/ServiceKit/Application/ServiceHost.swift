@@ -20,6 +20,7 @@ package final class ServiceHost: Sendable {
         var pipeline: TelemetryPipeline?
         var pools: [WorkerPool] = []
         var runtime: RuntimeMetrics?
+        var directory: ServiceDirectory?
     }
 
     /// Threads for what blocks or burns (bcrypt), shared by all services of the process.
@@ -56,6 +57,10 @@ package final class ServiceHost: Sendable {
             // A crash is the process's, whichever of its services was the cause.
             pipeline?.reportCrashes(as: services.count == 1 ? services[0].name : Self.processName)
             state.withLock { $0.runtime }?.start()
+            if let lead = runners.first?.application {
+                try await lead.platform.directory.start(
+                    telemetry: lead.telemetry, metrics: lead.platform.processMetrics)
+            }
             try await prepare(runners)
             for runner in runners { try await runner.start() }
         } catch {
@@ -78,7 +83,9 @@ package final class ServiceHost: Sendable {
         let runtime = RuntimeMetrics(group: group, pools: [workers, scrapes], registry: process)
         state.withLock { $0.runtime = runtime }
         let platform = Platform(
-            configuration: configuration, group: group, workers: workers, scrapes: scrapes, role: role)
+            configuration: configuration, group: group, workers: workers, scrapes: scrapes, processMetrics: process,
+            role: role)
+        state.withLock { $0.directory = platform.directory }
         var runners: [ServiceRunner] = []
         for service in services {
             guard let telemetry = makeTelemetry?(service.name) ?? pipeline?.telemetry(for: service.name) else {
@@ -129,14 +136,19 @@ package final class ServiceHost: Sendable {
 
     // MARK: Stop
 
-    /// Readiness off, stop accepting, finish, stop in reverse order, flush telemetry.
+    /// Readiness off, out of Consul, stop accepting, finish, stop in reverse order, flush telemetry.
     package func stop() async {
         let stopping = state.withLock { state in
             defer { state = State() }
             return state
         }
         for runner in stopping.runners { runner.beginDrain() }
+        // Before anything is closed: whoever still comes is answered, until nobody does.
+        await withTaskGroup(of: Void.self) { tasks in
+            for runner in stopping.runners { tasks.addTask { await runner.leave() } }
+        }
         for runner in stopping.runners.reversed() { await runner.stop() }
+        await stopping.directory?.stop()
         stopping.runtime?.stop()
         for pool in stopping.pools { pool.shutdown() }
         await stopping.pipeline?.shutdown(timeoutSeconds: Self.flushSeconds)

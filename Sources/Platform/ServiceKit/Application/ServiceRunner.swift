@@ -1,4 +1,5 @@
 internal import Configuration
+internal import Consul
 internal import EventLoop
 internal import HTTP
 internal import PostgreSQL
@@ -20,6 +21,7 @@ final class ServiceRunner: Sendable {
     private struct State: Sendable {
         var started: [(name: String, stop: @Sendable () async -> Void)] = []
         var server: HTTPServer?
+        var registration: ConsulRegistration?
     }
 
     /// How long one part may take to stop.
@@ -156,6 +158,38 @@ final class ServiceRunner: Sendable {
         }
         checks.isServing = true
         application.telemetry.logger.log(LifecycleTelemetry.started, "listens on \(url)")
+        register()
+    }
+
+    /// Tells Consul, if there is one, without waiting for it.
+    private func register() {
+        // A worker is nobody's address.
+        guard application.platform.role == .whole, let consul = application.platform.consul,
+            let port = state.withLock({ $0.server?.port })
+        else { return }
+        let name = application.definition.name
+        let host = AdvertisedAddress.find(
+            told: application.platform.settings.advertisedHost, listensOn: application.platform.settings.host)
+        var registration = ServiceRegistration(id: "\(name)-\(host)-\(port)", name: name, address: host, port: port)
+        registration.meta = ["version": SDKVersion.current]
+        var check = ServiceRegistration.Check(
+            url: "http://\(host.contains(":") ? "[\(host)]" : host):\(port)/health/ready")
+        check.intervalSeconds = consul.checkIntervalSeconds
+        registration.check = check
+        let keeper = ConsulRegistration(
+            registration, settings: consul, group: application.group, telemetry: application.telemetry,
+            metrics: application.platform.processMetrics)
+        state.withLock { $0.registration = keeper }
+        keeper.start(on: application.group.next())
+    }
+
+    /// Takes the service out of Consul, and returns when callers have heard of it.
+    func leave() async {
+        let registration = state.withLock { state in
+            defer { state.registration = nil }
+            return state.registration
+        }
+        await registration?.leave()
     }
 
     private var invariantJobs: [PeriodicJob] {

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import FoundationEssentials
 package import HTTP
 package import HTTPCodec
@@ -12,6 +13,7 @@ package struct ServiceClient: Sendable {
     private let http: HTTPClient
     private let directory: ServiceDirectory
     private let identities: IdentitySigner
+    private let group: EventLoopGroup
     private let budget = RetryBudget()
 
     /// Attempts of a call that may be repeated.
@@ -20,7 +22,11 @@ package struct ServiceClient: Sendable {
     private static let maxResponseBytes = 16 * 1024 * 1024
     private static let maxErrorBytes = 64 * 1024
 
-    init(callerName: String, http: HTTPClient, directory: ServiceDirectory, identities: IdentitySigner) {
+    init(
+        callerName: String, http: HTTPClient, directory: ServiceDirectory, identities: IdentitySigner,
+        group: EventLoopGroup
+    ) {
+        self.group = group
         self.callerName = callerName
         self.http = http
         self.directory = directory
@@ -92,12 +98,16 @@ package struct ServiceClient: Sendable {
         request.headers.remove("host")
         request.headers.remove("content-length")
         request.headers.remove("expect")
-        var response = try await http.send(request, to: try url(of: service), urlTemplate: template)
-        response.headers.removeHopByHop()
+        let toService = request
+        let response = try await onLoop {
+            try await send(toService, try await pick(of: destination(service)), template)
+        }
+        var passedOn = response
+        passedOn.headers.removeHopByHop()
         // The codec frames the body; the answer to HEAD tells the length of the one that GET would have.
-        if request.method != .head { response.headers.remove("content-length") }
-        response.headers.remove("date")
-        return response
+        if request.method != .head { passedOn.headers.remove("content-length") }
+        passedOn.headers.remove("date")
+        return passedOn
     }
 
     // MARK: Requests
@@ -124,14 +134,29 @@ package struct ServiceClient: Sendable {
         return request
     }
 
-    /// Where a service listens: `http://host:port`.
+    // MARK: Where to
+
+    /// A service by its name, for callers that send themselves.
+    package func destination(_ service: String) -> Destination { directory.destination(service) }
+
+    /// Where one instance of a service listens: `http://host:port`.
     /// - Throws: `ServiceCallError` when nobody knows it.
     package func url(of service: String) throws -> String {
-        guard let url = directory.url(of: service) else {
-            throw ServiceCallError(
-                service: service, status: nil, message: "its address is unknown: set \(service.uppercased())_URL")
-        }
+        guard let url = directory.destination(service).anyURL else { throw ServiceCallError.unknown(service) }
         return url
+    }
+
+    /// Where instances are known and connections kept: at once for callers that are on a loop, as handlers are.
+    private func onLoop<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+        if let loop = EventLoop.current, group.owns(loop) { return try await body() }
+        return try await group.next().run(body)
+    }
+
+    /// The instance that a request goes to first.
+    private func pick(of destination: Destination) async throws -> Destination.Pick {
+        if !destination.isSettled { try await destination.settle() }
+        guard let pick = destination.pick() else { throw ServiceCallError.unknown(destination.name) }
+        return pick
     }
 
     // MARK: Attempts
@@ -139,31 +164,60 @@ package struct ServiceClient: Sendable {
     private func call(_ request: HTTPRequest, _ service: String, _ template: String, isRepeatable: Bool) async throws
         -> HTTPResponse
     {
-        let url = try url(of: service)
+        try await onLoop { try await attempt(request, service, template, isRepeatable: isRepeatable) }
+    }
+
+    private func attempt(_ request: HTTPRequest, _ service: String, _ template: String, isRepeatable: Bool)
+        async throws -> HTTPResponse
+    {
+        let destination = destination(service)
+        var pick = try await pick(of: destination)
         budget.deposit()
         var attempt = 1
+        var sent = 0
         while true {
             do {
-                return try await attemptOnce(request, service, url, template)
+                return try await attemptOnce(request, service, pick, template)
             } catch var error as ServiceCallError {
-                guard isRepeatable, error.isTransient, attempt < Self.maxAttempts, budget.withdraw() else {
-                    error.attempts = attempt
+                if !error.wasNeverSent { sent += 1 }
+                // What never left does no harm elsewhere, whatever it is.
+                let mayBeRepeated = isRepeatable || (error.wasNeverSent && destination.hasOthers)
+                guard mayBeRepeated, error.isTransient, attempt < Self.maxAttempts, budget.withdraw() else {
+                    error.attempts = max(1, sent)
                     throw error
                 }
             }
-            try await Task.sleep(nanoseconds: UInt64(Backoff.milliseconds(attempt: attempt)) * 1_000_000)
+            // Another instance has nothing to recover from.
+            if attempt > 1 || !destination.hasOthers {
+                try await Task.sleep(nanoseconds: UInt64(Backoff.milliseconds(attempt: attempt)) * 1_000_000)
+            }
+            guard let next = destination.pick(besides: pick) else { throw ServiceCallError.unknown(service) }
+            pick = next
             attempt += 1
         }
     }
 
-    private func attemptOnce(_ request: HTTPRequest, _ service: String, _ url: String, _ template: String) async throws
-        -> HTTPResponse
+    /// One attempt, its end told to the instance.
+    private func send(_ request: HTTPRequest, _ pick: Destination.Pick, _ template: String) async throws -> HTTPResponse
     {
+        do {
+            let response = try await http.send(request, to: pick.url, urlTemplate: template)
+            pick.answered()
+            return response
+        } catch {
+            if let error = error as? HTTPClientError { pick.failed(error) } else { pick.abandoned() }
+            throw error
+        }
+    }
+
+    private func attemptOnce(
+        _ request: HTTPRequest, _ service: String, _ pick: Destination.Pick, _ template: String
+    ) async throws -> HTTPResponse {
         let response: HTTPResponse
         do {
-            response = try await http.send(request, to: url, urlTemplate: template)
+            response = try await send(request, pick, template)
         } catch let error as HTTPClientError {
-            throw ServiceCallError(service: service, status: nil, message: error.description)
+            throw ServiceCallError(service: service, error)
         }
         guard !(200...299).contains(response.status.code) else { return response }
         let body = (try? await response.body.collect(upTo: Self.maxErrorBytes)) ?? []
@@ -191,11 +245,26 @@ package struct ServiceCallError: Error, Sendable {
     package let message: String
     /// How often it was sent: an earlier attempt may have done what the last one was refused.
     package internal(set) var attempts = 1
+    /// Whether nobody got the request, not even in part.
+    let wasNeverSent: Bool
 
     package init(service: String, status: HTTPStatus?, message: String) {
         self.service = service
         self.status = status
         self.message = message
+        wasNeverSent = false
+    }
+
+    init(service: String, _ error: HTTPClientError) {
+        self.service = service
+        status = nil
+        message = error.description
+        if case .connectFailed = error { wasNeverSent = true } else { wasNeverSent = false }
+    }
+
+    static func unknown(_ service: String) -> ServiceCallError {
+        ServiceCallError(
+            service: service, status: nil, message: "its address is unknown: set \(service.uppercased())_URL")
     }
 
     /// Whether the same call may succeed in a moment.

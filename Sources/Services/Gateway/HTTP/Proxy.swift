@@ -43,7 +43,7 @@ struct Proxy: Sendable {
         crossOrigin = CrossOrigin(origins: configuration.corsOrigins)
         let byName = Dictionary(
             uniqueKeysWithValues: table.services.map { name in
-                (name, Upstream(name, isOpen: telemetry.breakerGauge(name)))
+                (name, Upstream(services.destination(name), isOpen: telemetry.breakerGauge(name)))
             })
         upstreams = table.entries.compactMap { byName[$0.service] }
     }
@@ -66,11 +66,11 @@ struct Proxy: Sendable {
                 peer: request.http.peerAddress, identity: request.identity, isSensitive: entry.isSensitive)
             try checkToken(request, entry)
             let upstream = upstreams[index]
-            let hop = Hop(
-                request: outgoing(request), url: try services.url(of: upstream.name), upstream: upstream, entry: entry,
-                origin: origin, context: .current)
-            try admit(hop)
-            return start(hop)
+            let pick = try admit(upstream)
+            return start(
+                Hop(
+                    request: outgoing(request), pick: pick, upstream: upstream, entry: entry, origin: origin,
+                    context: .current))
         } catch {
             throw told(error, origin)
         }
@@ -86,7 +86,8 @@ struct Proxy: Sendable {
     private struct Hop: Sendable {
         /// As the service gets it.
         let request: HTTPRequest
-        let url: String
+        /// Where this attempt goes.
+        var pick: Destination.Pick
         let upstream: Upstream
         let entry: RoutingTable.Entry
         /// The page that the answer is for.
@@ -142,7 +143,7 @@ struct Proxy: Sendable {
         if hop.request.mayBeRepeated { hop.upstream.budget.deposit() }
         let promise = HTTPPromise()
         let call = client.start(
-            hop.request, to: hop.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
+            hop.request, to: hop.pick.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
             urlTemplate: hop.entry.template
         ) { [self] result in ended(hop, result, promise) }
         guard let call else { return .waiting { [self] in try await wait(hop) } }
@@ -154,11 +155,11 @@ struct Proxy: Sendable {
     private func ended(_ hop: Hop, _ result: Result<HTTPResponse, any Error>, _ promise: HTTPPromise) {
         switch result {
         case .success(let response):
-            hop.upstream.answered()
+            answered(hop)
             promise.resolve(.success(passedOn(response, hop)))
         case .failure(let error):
             let failure = TelemetryContext.$current.withValue(hop.context) { noted(error, hop) }
-            guard hop.request.mayBeRepeated, Self.isTransient(failure) else {
+            guard mayBeRepeated(hop, after: failure) else {
                 return promise.resolve(.failure(told(failure, hop.origin)))
             }
             promise.resolve(in: hop.context) { [self] in try await repeated(hop, after: failure) }
@@ -170,7 +171,7 @@ struct Proxy: Sendable {
         do {
             return passedOn(try await send(hop), hop)
         } catch {
-            guard hop.request.mayBeRepeated, Self.isTransient(error) else { throw told(error, hop.origin) }
+            guard mayBeRepeated(hop, after: error) else { throw told(error, hop.origin) }
             return try await repeated(hop, after: error)
         }
     }
@@ -179,12 +180,16 @@ struct Proxy: Sendable {
     private func repeated(_ hop: Hop, after failure: any Error) async throws -> HTTPResponse {
         var policy = RetryPolicy()
         policy.capMilliseconds = 500
+        // Another instance has nothing to recover from.
+        if hop.upstream.destination.hasOthers { policy.baseMilliseconds = 0 }
+        let first = hop
+        var hop = hop
         do {
             let response = try await policy.run(
-                budget: hop.upstream.budget, isTransient: Self.isTransient, after: failure
+                budget: hop.upstream.budget, isTransient: { mayBeRepeated(first, after: $0) }, after: failure
             ) { _ in
                 telemetry.noteRetry(hop.upstream.name)
-                try admit(hop)
+                hop.pick = try admit(hop.upstream, besides: hop.pick)
                 return try await send(hop)
             }
             return passedOn(response, hop)
@@ -217,10 +222,16 @@ struct Proxy: Sendable {
 
     // MARK: Attempts, seen by the breaker
 
-    /// - Throws: `HTTPError` 503 while the breaker is open; otherwise the attempt's end must be noted.
-    private func admit(_ hop: Hop) throws {
-        guard !hop.upstream.admits() else { return }
-        telemetry.noteRefusal(hop.upstream.name)
+    /// - Parameter failed: where the request has been in vain.
+    /// - Returns: where it goes; the attempt's end must be noted.
+    /// - Throws: `HTTPError` 503 while the breaker is open, or no address is known.
+    private func admit(_ upstream: Upstream, besides failed: Destination.Pick? = nil) throws -> Destination.Pick {
+        if upstream.admits() {
+            if let pick = upstream.destination.pick(besides: failed) { return pick }
+            upstream.abandoned()
+            throw UpstreamFailure.unavailable
+        }
+        telemetry.noteRefusal(upstream.name)
         var error = HTTPError(
             .serviceUnavailable, "upstream_failing",
             "the service behind this path fails at the moment: try again in \(Self.breakerOpenSeconds) s")
@@ -232,13 +243,18 @@ struct Proxy: Sendable {
     private func send(_ hop: Hop) async throws -> HTTPResponse {
         do {
             let response = try await client.send(
-                hop.request, to: hop.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
+                hop.request, to: hop.pick.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
                 urlTemplate: hop.entry.template)
-            hop.upstream.answered()
+            answered(hop)
             return response
         } catch {
             throw noted(error, hop)
         }
+    }
+
+    private func answered(_ hop: Hop) {
+        hop.upstream.answered()
+        hop.pick.answered()
     }
 
     /// Notes how an attempt failed.
@@ -246,16 +262,21 @@ struct Proxy: Sendable {
         guard let error = error as? HTTPClientError else {
             // The client left, or its body was too large or malformed: nothing is known of the service.
             hop.upstream.abandoned()
+            hop.pick.abandoned()
             return error
         }
+        hop.pick.failed(error)
         if case .invalidRequest = error { hop.upstream.abandoned() } else { hop.upstream.failed() }
         telemetry.noteFailure(hop.upstream.name, error.errorType)
         return UpstreamFailure(error)
     }
 
-    private static func isTransient(_ error: any Error) -> Bool {
-        switch (error as? UpstreamFailure)?.cause {
-        case .connectFailed, .disconnected: true
+    /// Whether an attempt that failed may be made again: reads, and with another instance at hand anything that never left
+    /// (its body has not been touched then).
+    private func mayBeRepeated(_ hop: Hop, after failure: any Error) -> Bool {
+        switch (failure as? UpstreamFailure)?.cause {
+        case .connectFailed: hop.request.mayBeRepeated || hop.upstream.destination.hasOthers
+        case .disconnected: hop.request.mayBeRepeated
         default: false
         }
     }
@@ -278,7 +299,7 @@ private struct UpstreamFailure: Error {
         }
     }
 
-    private static let unavailable: HTTPError = {
+    static let unavailable: HTTPError = {
         var error = HTTPError(
             .serviceUnavailable, "upstream_unavailable",
             "the service behind this path cannot be reached: try again in a moment")
