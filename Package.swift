@@ -175,7 +175,7 @@ let package = Package(
         module("Operations", "Wiring", ["ServiceKit"] + services.map { .init(stringLiteral: $0) }),
         module(
             "Operations", "Observability",
-            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Mail", "Tasks", "Caching", "ServiceKit"]
+            ["Telemetry", "HTTP", "PostgreSQL", "Redis", "AMQP", "Consul", "Mail", "Tasks", "Caching", "ServiceKit"]
                 + services.map { .init(stringLiteral: $0) }),
         module("Operations", "Scaffold", ["Models", "Values"]),
         module("Operations", "LocalStack", ["EventLoop"]),

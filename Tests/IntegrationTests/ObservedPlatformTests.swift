@@ -28,6 +28,8 @@ import Wiring
         "otel_sdk_exporter_": "there is no collector",
         "otel_sdk_processor_": "there is no collector",
         "telemetry_export_spool_bytes": "there is no collector",
+        "consul_": "there is no Consul",
+        "discovery_": "there is no Consul",
         "gateway_upstream_errors_total": "no service failed",
         "gateway_retries_total": "no service failed",
         "gateway_breaker_refusals_total": "no service failed",

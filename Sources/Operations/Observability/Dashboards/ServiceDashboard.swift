@@ -17,7 +17,7 @@ struct ServiceDashboard {
         if service.usesBroker { rows += [events] }
         if !service.caches.isEmpty { rows.append(caches) }
         if !service.tasks.isEmpty { rows.append(tasks) }
-        rows.append(calls)
+        rows += [calls, discovery]
         if !service.telemetry.metrics.isEmpty { rows.append(own) }
         rows += [jobs, signals]
         return Dashboard(
