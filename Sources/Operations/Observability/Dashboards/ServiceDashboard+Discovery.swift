@@ -26,7 +26,7 @@ extension ServiceDashboard {
                 .stacked(
                     "instances set aside", .operations,
                     [.init(mine(DiscoveryTelemetry.setAside.series).rate(.panel).sum(by: "upstream"), "{{upstream}}")],
-                    help: "Left out for a while because they did not answer.", width: 4),
+                    width: 4, help: "Left out for a while because they did not answer."),
                 .stacked(
                     "requests to Consul", .operations,
                     [

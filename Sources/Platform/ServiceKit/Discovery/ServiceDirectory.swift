@@ -104,7 +104,10 @@ final class ServiceDirectory: Sendable {
             return Array(state.destinations.values)
         }
         for destination in destinations { watch(destination, watching) }
-        for destination in destinations { try await destination.settle() }
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            for destination in destinations { tasks.addTask { try await destination.settle() } }
+            try await tasks.waitForAll()
+        }
     }
 
     /// Ends all watches.
@@ -124,7 +127,12 @@ final class ServiceDirectory: Sendable {
             if case .value(let instances) = event { learned(destination.name, instances) }
             destination.noteSettled()
         }
-        state.withLock { $0.watches.append(watch) }
+        let isOver = state.withLock { state in
+            guard state.watching != nil else { return true }
+            state.watches.append(watch)
+            return false
+        }
+        if isOver { Task { await watch.stop() } }
     }
 
     private func learned(_ service: String, _ instances: [ServiceInstance]) {
@@ -136,13 +144,13 @@ final class ServiceDirectory: Sendable {
         refresh(service)
     }
 
-    /// Shows callers what is known now.
+    /// Shows callers what is known now, in the order in which it became known.
     private func refresh(_ service: String) {
-        let (destination, learned, fixed, telemetry) = state.withLock { state in
-            (state.destinations[service], state.learned[service], state.fixed[service], state.watching?.telemetry)
+        state.withLock { state in
+            let learned = state.learned[service]
+            let urls = learned ?? [state.fixed[service]].compactMap { $0 }
+            state.destinations[service]?.show(urls)
+            state.watching?.telemetry.show(service, learned == nil ? .fixed : .consul, count: urls.count)
         }
-        let urls = learned ?? [fixed].compactMap { $0 }
-        destination?.show(urls)
-        telemetry?.show(service, learned == nil ? .fixed : .consul, count: urls.count)
     }
 }
