@@ -4,6 +4,7 @@ import HTTP
 import HTTPCodec
 import Orders
 import ServiceKit
+import Synchronization
 import Telemetry
 
 /// How much of the stack answers.
@@ -34,8 +35,8 @@ enum Kind: String, CaseIterable {
     func serve(port: Int, settings: [String: String], group: EventLoopGroup) async throws -> any Sendable {
         switch self {
         case .bare: try await Self.serveBare(port: port, group: group)
-        case .full: try await Self.host([Self.hello(port)], settings, group)
-        case .quiet: try await Self.host([Self.hello(port)], settings, group) { _ in .disabled() }
+        case .full: try await Self.host([Self.hello(port, settings)], settings, group)
+        case .quiet: try await Self.host([Self.hello(port, settings)], settings, group) { _ in .disabled() }
         case .gateway: try await Self.host([GatewayService.definition], settings, group, port: port)
         case .orders: try await Self.host([OrdersService.definition], settings, group, port: port)
         case .models:
@@ -57,14 +58,25 @@ enum Kind: String, CaseIterable {
         return server
     }
 
-    private static func hello(_ port: Int) -> ServiceDefinition {
-        ServiceDefinition(name: "bench", summary: "a small JSON answer", port: port) { app in
+    private static let labelled = Counter(
+        "bench_labelled_total", help: "Requests, by a label that may have very many values.", labels: ["value"])
+
+    /// `/hello`, and `/labelled`, which counts each request under the next one of `BENCH_LABEL_VALUES` label values.
+    private static func hello(_ port: Int, _ settings: [String: String]) -> ServiceDefinition {
+        let values = max(1, settings["BENCH_LABEL_VALUES"].flatMap(Int.init) ?? 1)
+        return ServiceDefinition(name: "bench", summary: "a small JSON answer", port: port) { app in
+            let counts = app.telemetry.metrics.counter(labelled)
+            let next = Atomic<Int>(0)
             app.routes("") { routes in
                 routes.get("/hello", .open) { _ in .json(bytes: body) }
                 // The same for whoever has a token, and for whoever has a permission that is known already.
                 routes.get("/private", .user) { _ in .json(bytes: body) }
                 let permissions = PermissionDirectory { _ in ["bench.read", "bench.write"] }
                 routes.get("/permitted", permissions.access("bench.read", or: ["nobody"])) { _ in .json(bytes: body) }
+                routes.get("/labelled", .open) { _ in
+                    counts.series("\(next.wrappingAdd(1, ordering: .relaxed).oldValue % values)").increment()
+                    return .json(bytes: body)
+                }
             }
         }
     }

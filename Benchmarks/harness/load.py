@@ -56,10 +56,10 @@ def measure(server, path, seconds, headers=None, script=None, pinned=True, max_r
     return {"cpu_us": spent * 1e6 / count, "rps": rate, "requests": count}
 
 
-def latency(server, path, seconds):
+def latency(server, path, seconds, headers=None):
     """Microseconds that half of the requests took at most, and CPU microseconds of the server a request."""
     before = cpu_seconds(server.pid)
-    count, rate, half = wrk(server, path, seconds, connections=LATENCY_CONNECTIONS)
+    count, rate, half = wrk(server, path, seconds, headers, connections=LATENCY_CONNECTIONS)
     spent = cpu_seconds(server.pid) - before
     if count == 0:
         raise Unsuitable(f"{server.name} answered nothing in {seconds} s")

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -97,13 +98,21 @@ def get(port, path, headers=None):
 
 
 def start(name, command, port, folder, environment=None, core=SERVER_CORE, output_is_log=True,
-          output=None):
+          output=None, file_bytes=None):
     """Starts a command in a process group of its own.
 
     core: None leaves it unpinned.
     output_is_log: false sends standard output to /dev/null, for servers that write a line for each request.
     output: a descriptor for standard output instead.
+    file_bytes: no file grows beyond; to write more fails.
     """
+    def prepare():
+        if core is not None:
+            os.sched_setaffinity(0, {core})
+        if file_bytes is not None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
     log = Path(folder) / f"{name.replace(' ', '-').replace('/', '-')}.log"
     with open(log, "wb") as errors:
         process = subprocess.Popen(
@@ -114,7 +123,7 @@ def start(name, command, port, folder, environment=None, core=SERVER_CORE, outpu
             cwd=folder,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
-            preexec_fn=None if core is None else lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=prepare,
         )
     return Server(name, process, port, log)
 
