@@ -30,8 +30,8 @@ import Testing
     }
 
     private func series(_ server: HTTPServer, method: String, status: String, error: String) -> String {
-        "http_client_request_duration_seconds_count{method=\"\(method)\",server_address=\"127.0.0.1\","
-            + "server_port=\"\(server.port)\",status=\"\(status)\",error_type=\"\(error)\"}"
+        "http_client_request_duration_seconds_count{http_request_method=\"\(method)\",server_address=\"127.0.0.1\","
+            + "server_port=\"\(server.port)\",http_response_status_code=\"\(status)\",error_type=\"\(error)\"}"
     }
 
     @Test func successIsOneSpanAndOneMeasurement() async throws {

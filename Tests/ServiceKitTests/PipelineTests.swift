@@ -300,7 +300,7 @@ import Testing
             let seconds = try #require(capture.value("http_request_duration_seconds_sum{\(route),status=\"200\"}"))
             #expect(
                 capture.value(
-                    #"http_server_request_duration_seconds_sum{http_request_method="GET",http_route="/shop/items/{id}",http_response_status_code="200",url_scheme="http"}"#
+                    #"http_server_request_duration_seconds_sum{http_request_method="GET",http_route="/shop/items/{id}",http_response_status_code="200",url_scheme="http",error_type="",network_protocol_version="1.1"}"#
                 ) == seconds)
             #expect(capture.value("http_response_size_bytes_sum{\(route)}") == Double(answer.text.utf8.count))
             #expect(capture.value("http_request_size_bytes_sum{\(route)}") == 0)
@@ -353,7 +353,7 @@ import Testing
 
     @Test func usualOutcomesAreShownBeforeTheyHappen() async throws {
         try await run { (service: TestService) async throws in
-            for status in ["200", "401", "500"] {
+            for status in ["200", "401", "422", "499", "500", "503", "504"] {
                 #expect(
                     service.capture.value(
                         #"http_requests_total{service="shopfront",method="GET",route="/shop/me",status="\#(status)"}"#)

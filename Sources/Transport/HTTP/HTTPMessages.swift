@@ -9,6 +9,8 @@ package struct HTTPRequest: Sendable {
     package var body: HTTPBody
     /// The peer's IP address, without its port.
     package var peerAddress: String
+    /// Of HTTP/1: 1, or 0 for an old client. Received requests have it; what is sent is always HTTP/1.1.
+    package var minorVersion = 1
 
     package init(
         method: HTTPMethod, target: String, headers: HTTPFields = HTTPFields(), body: HTTPBody = .empty,

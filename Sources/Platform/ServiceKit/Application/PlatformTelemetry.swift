@@ -57,8 +57,8 @@ extension HTTPTelemetry {
                 "{method}", kind: .server,
                 help: "A request, named `{method} {route}`; the method alone when no route matches.",
                 attributes: [
-                    .httpRequestMethod, .httpRoute, .urlPath, .urlScheme, .clientAddress, .httpResponseStatusCode,
-                    .userID,
+                    .httpRequestMethod, .requestMethodOriginal, .httpRoute, .urlPath, .urlScheme, .clientAddress,
+                    .httpResponseStatusCode, .protocolVersion, .userID,
                 ])
         ],
         events: events + [quietRequest],

@@ -16,7 +16,10 @@ package enum HTTPTelemetry {
     package static let serverDuration = Histogram(
         "http_server_request_duration_seconds", unit: .seconds,
         help: "Duration of HTTP server requests (OpenTelemetry semantic conventions).",
-        labels: ["http_request_method", "http_route", "http_response_status_code", "url_scheme"])
+        labels: [
+            "http_request_method", "http_route", "http_response_status_code", "url_scheme", "error_type",
+            "network_protocol_version",
+        ])
     package static let requestSize = Histogram(
         "http_request_size_bytes", unit: .bytes, help: "Size of the bodies of HTTP requests.",
         labels: ["service", "method", "route"], buckets: sizeBuckets)
@@ -56,8 +59,17 @@ package enum HTTPTelemetry {
 
     /// Paths that have no route.
     package static let unmatchedRoute = "unmatched"
-    /// Nobody waits for the answer any more (the code is nginx's).
+    /// Nobody waits for the answer any more (the code is nginx's). The access log and the seeds' metrics know it; the
+    /// names of OpenTelemetry, which tell of what was sent, do not.
     package static let clientClosedRequest = 499
+    /// The `error.type` of a request whose client has gone, in the access log only.
+    static let disconnected = "disconnected"
+
+    /// What almost every client speaks.
+    static let usualVersion = "1.1"
+
+    /// `network.protocol.version`.
+    static func version(minor: Int) -> String { minor == 1 ? usualVersion : "1.\(minor)" }
 }
 
 /// The instruments of one service, bound.
@@ -123,23 +135,54 @@ final class RouteTelemetry: @unchecked Sendable {
     final class Outcome: Sendable {
         let requests: CounterSeries
         let duration: HistogramSeries
-        let serverDuration: HistogramSeries
         /// What the access-log line says.
         let message: String
         /// What all spans of it say.
         let attributes: PreparedAttributes
+        /// The `error.type` of an answer that says itself what was wrong: its status, from 500 on.
+        let errorType: String?
+        /// That of an HTTP/1.1 request with this error type.
+        private let usualServerDuration: HistogramSeries
+        private let serverDurations: HistogramFamily
+        private let method: String
+        /// Empty when no route matched.
+        private let route: String
+        /// Empty when no status was sent.
+        private let code: String
 
         init(route: String, method: MethodLabel, status: Int, instruments: HTTPInstruments) {
             let code = "\(status)"
             message = "\(method.name) \(route) \(code)"
-            attributes = PreparedAttributes(
-                [
-                    Attribute(.httpRequestMethod, .string(method.name)), Attribute(.httpRoute, .string(route)),
-                    Attribute(.urlScheme, .string("http")), Attribute(.httpResponseStatusCode, .int(status)),
-                ], for: instruments.tracer)
+            errorType = status >= 500 ? code : nil
+            self.method = method.name
+            self.route = route == HTTPTelemetry.unmatchedRoute ? "" : route
+            // Nobody was there to be sent this one.
+            self.code = status == HTTPTelemetry.clientClosedRequest ? "" : code
+            var attributes = [
+                Attribute(.httpRequestMethod, .string(method.name)), Attribute(.urlScheme, .string("http")),
+                Attribute(.protocolVersion, .string(HTTPTelemetry.usualVersion)),
+            ]
+            if !self.route.isEmpty { attributes.append(Attribute(.httpRoute, .string(route))) }
+            if !self.code.isEmpty { attributes.append(Attribute(.httpResponseStatusCode, .int(status))) }
+            self.attributes = PreparedAttributes(attributes, for: instruments.tracer)
             requests = instruments.requests.series(instruments.service, method.name, route, code)
             duration = instruments.durations.series(instruments.service, method.name, route, code)
-            serverDuration = instruments.serverDurations.series(method.name, route, code, "http")
+            serverDurations = instruments.serverDurations
+            usualServerDuration = serverDurations.series(
+                self.method, self.route, self.code, "http", errorType ?? "", HTTPTelemetry.usualVersion)
+        }
+
+        /// The series of the stable name. Only what is unusual is looked up: an error with a type of its own, HTTP/1.0.
+        @inline(__always)
+        func serverDuration(errorType: String?, minorVersion: Int) -> HistogramSeries {
+            if errorType == self.errorType, minorVersion == 1 { return usualServerDuration }
+            return findServerDuration(errorType, minorVersion)
+        }
+
+        @inline(never)
+        private func findServerDuration(_ errorType: String?, _ minorVersion: Int) -> HistogramSeries {
+            serverDurations.series(
+                method, route, code, "http", errorType ?? "", HTTPTelemetry.version(minor: minorVersion))
         }
     }
 
@@ -188,13 +231,21 @@ final class RouteTelemetry: @unchecked Sendable {
 
     /// Shows the usual outcomes at zero from the first scrape, so that the first failure is a rise, not a new series.
     func showUsualOutcomes(_ access: Access) {
-        var statuses = [200, 500]
+        // 503 and 504: what the service needs does not answer, or not in time; 499: the client did not wait.
+        var statuses = [200, 422, HTTPTelemetry.clientClosedRequest, 500, 503, 504]
         switch method {
-        case .post: statuses.append(201)
+        case .post: statuses += [201, 204, 400, 409, 413]
+        case .put, .patch: statuses += [204, 400, 409, 413]
         case .delete: statuses.append(204)
         default: break
         }
-        if case .open = access {} else { statuses.append(401) }
+        // A path that names something may name nothing that is there.
+        if route.contains("{") { statuses.append(404) }
+        switch access {
+        case .open: break
+        case .user: statuses.append(401)
+        case .roles, .service, .permission: statuses += [401, 403]
+        }
         for status in statuses {
             _ = instruments.requests.series(instruments.service, method.name, route, "\(status)")
         }

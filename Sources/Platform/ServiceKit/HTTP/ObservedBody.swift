@@ -36,13 +36,14 @@ struct ObservedBody: AsyncSequence, Sendable {
         mutating func next(isolation actor: isolated (any Actor)?) async throws -> [UInt8]? {
             do {
                 guard let piece = try await base.next(isolation: actor) else {
-                    ending.tell(bytes: bytes, errorType: nil)
+                    ending.tell(.complete, bytes)
                     return nil
                 }
                 bytes += piece.count
                 return piece
             } catch {
-                ending.tell(bytes: bytes, errorType: ErrorType.name(of: error))
+                let isGone = error is CancellationError || error as? HTTPBodyCut == .disconnected
+                ending.tell(isGone ? .abandoned : .failed(ErrorType.name(of: error)), bytes)
                 throw error
             }
         }
@@ -61,13 +62,23 @@ struct ObservedBody: AsyncSequence, Sendable {
             self.logger = logger
         }
 
-        func tell(bytes: Int, errorType: String?) {
+        enum Way {
+            case complete
+            case failed(String)
+            case abandoned
+        }
+
+        func tell(_ way: Way, _ bytes: Int) {
             guard !isTold.exchange(true, ordering: .acquiringAndReleasing) else { return }
             observation.responseBytes = bytes
-            if let errorType { observation.errorType = errorType }
+            switch way {
+            case .complete: break
+            case .failed(let errorType): observation.errorType = errorType
+            case .abandoned: observation.isClientGone = true
+            }
             TelemetryContext.$current.withValue(observation.context) { observation.finish(instruments, logger) }
         }
 
-        deinit { tell(bytes: 0, errorType: "disconnected") }
+        deinit { tell(.abandoned, 0) }
     }
 }

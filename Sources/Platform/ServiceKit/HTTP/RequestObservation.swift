@@ -14,6 +14,8 @@ final class RequestObservation: @unchecked Sendable {
     let clientAddress: String
     /// Bytes of the request's body, when they were known beforehand.
     let requestBytes: Int?
+    /// Of HTTP/1.
+    let minorVersion: Int
     private let startNanoseconds: UInt64
 
     var userID: String?
@@ -21,10 +23,12 @@ final class RequestObservation: @unchecked Sendable {
     var responseBytes = 0
     /// Why it failed, when it did: a fixed word.
     var errorType: String?
+    /// Whether the client went away before the end of the answer: the access log says so, but no error is ours then.
+    var isClientGone = false
 
     init(
         span: Span, context: TelemetryContext, route: RouteTelemetry, isQuiet: Bool, target: String,
-        clientAddress: String, requestBytes: Int?, startNanoseconds: UInt64
+        clientAddress: String, requestBytes: Int?, minorVersion: Int, startNanoseconds: UInt64
     ) {
         self.span = span
         self.context = context
@@ -33,6 +37,7 @@ final class RequestObservation: @unchecked Sendable {
         self.target = target
         self.clientAddress = clientAddress
         self.requestBytes = requestBytes
+        self.minorVersion = minorVersion
         self.startNanoseconds = startNanoseconds
     }
 
@@ -41,11 +46,12 @@ final class RequestObservation: @unchecked Sendable {
         instruments.inFlight.add(-1)
         let path = Self.path(target)
         let outcome = route.outcome(status)
-        let nanoseconds = endSpan(path, outcome)
+        let failure = failure(outcome)
+        let nanoseconds = endSpan(path, outcome, failure)
         let seconds = Double(nanoseconds) / 1e9
         outcome.requests.increment()
         outcome.duration.record(seconds, exemplar: span.context)
-        outcome.serverDuration.record(seconds)
+        outcome.serverDuration(errorType: failure, minorVersion: minorVersion).record(seconds, exemplar: span.context)
         if let requestBytes { route.requestSize.record(Double(requestBytes)) }
         route.responseSize.record(Double(responseBytes))
         logger.log(
@@ -60,8 +66,13 @@ final class RequestObservation: @unchecked Sendable {
         return String(target[..<end])
     }
 
+    /// The `error.type` of span and metric.
+    private func failure(_ outcome: RouteTelemetry.Outcome) -> String? {
+        isClientGone ? outcome.errorType : errorType ?? outcome.errorType
+    }
+
     /// - Returns: the duration, which is the span's own when there is one.
-    private func endSpan(_ path: String, _ outcome: RouteTelemetry.Outcome) -> UInt64 {
+    private func endSpan(_ path: String, _ outcome: RouteTelemetry.Outcome, _ failure: String?) -> UInt64 {
         guard span.isRecording else {
             span.end()
             return TelemetryClock.system.monotonicNanoseconds() - startNanoseconds
@@ -70,11 +81,8 @@ final class RequestObservation: @unchecked Sendable {
         span.set(.urlPath, path)
         span.set(.clientAddress, clientAddress)
         if let userID { span.set(.userID, userID) }
-        if status >= 500 {
-            span.recordError(type: errorType ?? "\(status)")
-        } else if let errorType {
-            span.set(.errorType, errorType)
-        }
+        if minorVersion != 1 { span.set(.protocolVersion, HTTPTelemetry.version(minor: minorVersion)) }
+        if let failure { span.recordError(type: failure) }
         span.end()
         return span.durationNanoseconds
     }
@@ -90,7 +98,9 @@ final class RequestObservation: @unchecked Sendable {
         fields.append(Attribute(.eventDuration, .int(Int(nanoseconds))))
         fields.append(Attribute(.clientAddress, .string(clientAddress)))
         if let userID { fields.append(Attribute(.userID, .string(userID))) }
-        if let errorType { fields.append(Attribute(.errorType, .string(errorType))) }
+        if let errorType = isClientGone ? HTTPTelemetry.disconnected : errorType {
+            fields.append(Attribute(.errorType, .string(errorType)))
+        }
         return fields
     }
 }

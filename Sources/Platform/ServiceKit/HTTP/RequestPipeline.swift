@@ -175,13 +175,14 @@ final class RequestPipeline: Sendable {
                 plan.telemetry.spanName, kind: .server, parent: TelemetryContext(),
                 links: sent.span.map { [SpanLink($0)] } ?? [])
         }
+        if plan.telemetry.method == .other { span.set(.requestMethodOriginal, http.method.name) }
         let context = TelemetryContext(
             span: span.context, requestID: sent.requestID, baggage: trustsPeer ? sent.baggage : Baggage(),
             deadline: now + allowedNanoseconds(http.headers), details: telemetry.logger.makeDetails())
         return RequestObservation(
             span: span, context: context, route: plan.telemetry, isQuiet: plan.route?.isQuiet ?? false,
             target: http.target, clientAddress: clientAddress(http), requestBytes: Self.knownLength(http.body),
-            startNanoseconds: now)
+            minorVersion: http.minorVersion, startNanoseconds: now)
     }
 
     /// What there is to do for a request whose caller is known and may call.
@@ -240,7 +241,7 @@ final class RequestPipeline: Sendable {
     // MARK: Errors
 
     private func disconnected(_ observation: RequestObservation) {
-        observation.errorType = "disconnected"
+        observation.isClientGone = true
         observation.status = HTTPTelemetry.clientClosedRequest
     }
 

@@ -41,19 +41,22 @@ package final class HTTPClient: Sendable {
     /// Sends a request and returns when the head of the response is there; its body streams.
     /// - Parameters:
     ///   - url: `http://host:port` of the peer, or `https`, without a path. - timeoutMilliseconds: nil takes the configured one;
-    ///     a shorter deadline of the current context wins.
+    ///     a shorter deadline of the current context wins. - resendCount: how often the caller has sent it before.
     /// - Throws: `HTTPClientError`; `CancellationError`; what a streamed body of the request throws.
     package func send(
-        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int? = nil, urlTemplate: String? = nil
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int? = nil, urlTemplate: String? = nil,
+        resendCount: Int = 0
     ) async throws -> HTTPResponse {
         if let loop = EventLoop.current, group.owns(loop) {
             return try await shards[loop.index].send(
-                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate)
+                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate,
+                resendCount: resendCount)
         }
         let shard = shards[group.next().index]
         return try await shard.loop.run {
             try await shard.send(
-                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate)
+                request, to: url, timeoutMilliseconds: timeoutMilliseconds, urlTemplate: urlTemplate,
+                resendCount: resendCount)
         }
     }
 

@@ -40,22 +40,24 @@ final class HTTPClientShard: @unchecked Sendable {
     // MARK: Sending
 
     func send(
-        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int?, urlTemplate: String?
+        _ request: HTTPRequest, to url: String, timeoutMilliseconds: Int?, urlTemplate: String?, resendCount: Int
     ) async throws -> HTTPResponse {
         guard !isShutDown else { throw HTTPClientError.shutDown }
         let context = TelemetryContext.current
         return try await send(
-            request, to: try pool(url), in: context, until: deadline(timeoutMilliseconds, context), urlTemplate)
+            request, to: try pool(url), in: context, until: deadline(timeoutMilliseconds, context), urlTemplate,
+            before: resendCount)
     }
 
-    /// - Parameter resendCount: 1 when the request has gone out before, on a connection that was dead.
+    /// - Parameters: before: how often the caller has sent the request before. - resendCount: 1 when we have, on a
+    ///   connection that was dead.
     private func send(
         _ request: HTTPRequest, to pool: HTTPClientPool, in context: TelemetryContext, until deadline: UInt64,
-        _ urlTemplate: String?, resendCount: Int = 0
+        _ urlTemplate: String?, before: Int = 0, resendCount: Int = 0
     ) async throws -> HTTPResponse {
         var resendCount = resendCount
         while true {
-            let observation = observation(of: request, pool, context, urlTemplate, resendCount)
+            let observation = observation(of: request, pool, context, urlTemplate, before + resendCount)
             do {
                 let connection = try await pool.connection(
                     until: deadline, isFresh: resendCount > 0, isProbed: !request.method.isIdempotent)

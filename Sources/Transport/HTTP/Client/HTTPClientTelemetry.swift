@@ -6,7 +6,7 @@ package enum HTTPClientTelemetry {
     package static let requestDuration = Histogram(
         "http_client_request_duration_seconds", unit: .seconds,
         help: "Duration of requests to other services, by attempt, to the end of the response.",
-        labels: ["method", "server_address", "server_port", "status", "error_type"])
+        labels: ["http_request_method", "server_address", "server_port", "http_response_status_code", "error_type"])
 
     /// Every metric that the HTTP client emits.
     package static let metrics: [MetricDeclaration] = [requestDuration.declaration]
@@ -14,12 +14,12 @@ package enum HTTPClientTelemetry {
 
 extension AttributeKey {
     package static let httpRequestMethod = AttributeKey("http.request.method")
-    static let requestMethodOriginal = AttributeKey("http.request.method_original")
+    package static let requestMethodOriginal = AttributeKey("http.request.method_original")
     static let resendCount = AttributeKey("http.request.resend_count")
     package static let httpResponseStatusCode = AttributeKey("http.response.status_code")
     static let urlFull = AttributeKey("url.full")
     package static let urlTemplate = AttributeKey("url.template")
-    static let protocolVersion = AttributeKey("network.protocol.version")
+    package static let protocolVersion = AttributeKey("network.protocol.version")
 }
 
 /// The series of one peer on one loop, looked up once for each outcome. Confined to its loop.

@@ -78,8 +78,9 @@ extension HTTPServerConnection {
                 return refuse(HTTPResponse(parsing: error))
             }
         }
-        let request = HTTPRequest(
+        var request = HTTPRequest(
             method: head.method, target: head.target, headers: head.fields, body: body, peerAddress: peerAddress)
+        request.minorVersion = head.minorVersion
         switch shard.responder {
         case .handler(let handler): handOver(.handle(request, handler))
         case .dispatcher(let dispatch): take(dispatch(request))
