@@ -153,7 +153,7 @@ private final class Tally: Sendable {
                 if case PostgreSQLError.poolTimeout = error { true } else { false }
             }
             try await slow
-            #expect(capture.value("db_client_timeouts_total") == 1)
+            #expect(capture.sum("db_client_connection_timeouts_total") == 1)
         }
     }
 
@@ -198,7 +198,7 @@ private final class Tally: Sendable {
             #expect(sum == 499_500)
             #expect(
                 capture.value(#"db_queries_total{operation="SELECT",collection="number",outcome="success"}"#) == 1000)
-            #expect(capture.value(#"db_client_connections{state="used"}"#) == 0)
+            #expect(capture.sum("db_client_connection_count", ("db_client_connection_state", "used")) == 0)
         }
     }
 
@@ -245,6 +245,71 @@ private final class Tally: Sendable {
             #expect(span.attributes["db.system.name"] == .string("postgresql"))
             #expect(span.attributes["db.operation.name"] == .string("SELECT"))
             #expect(span.attributes["db.query.text"] == .string("SELECT $1::int8 AS x"))
+        }
+    }
+
+    /// The labels of the stable metric for one statement.
+    private func durations(
+        _ capture: TelemetryCapture, _ operation: String, _ collection: String, status: String = "", error: String = ""
+    ) -> Double? {
+        capture.sum(
+            "db_client_operation_duration_seconds_count", ("db_system_name", "postgresql"),
+            ("db_operation_name", operation), ("db_collection_name", collection), ("db_response_status_code", status),
+            ("error_type", error), ("server_address", "127.0.0.1"))
+    }
+
+    @Test func theStableNameMeasuresTheSameStatements() async throws {
+        try await withClient { client, capture in
+            try await client.query("SELECT numbers", "SELECT \(7)::int8 AS x")
+            await #expect(throws: PostgreSQLError.self) { try await client.query("SELECT nothing", "SELECT 1 / 0") }
+            #expect(durations(capture, "SELECT", "numbers") == 1)
+            #expect(durations(capture, "SELECT", "nothing") == 0)
+            #expect(durations(capture, "SELECT", "nothing", status: "22012", error: "22012") == 1)
+            #expect(
+                capture.sum("db_client_operation_duration_seconds_sum")
+                    == capture.sum("db_query_duration_seconds_sum"))
+            let span = try #require(capture.spans(named: "SELECT nothing").first)
+            #expect(span.attributes["db.response.status_code"] == "22012")
+            #expect(span.attributes["error.type"] == "22012")
+            #expect(span.attributes["server.address"] == "127.0.0.1")
+            #expect(span.status == .error(""))
+        }
+    }
+
+    @Test func failuresOfAStatementAreShownBeforeTheyHappen() async throws {
+        try await withClient { client, capture in
+            try await client.query("SELECT numbers", "SELECT 1")
+            for outcome in ["error", "cancelled"] {
+                #expect(
+                    capture.value(
+                        #"db_queries_total{operation="SELECT",collection="numbers",outcome="\#(outcome)"}"#) == 0)
+            }
+        }
+    }
+
+    @Test func whoGoesAwayMakesNoErrorOfTheDatabase() async throws {
+        try await withClient(configure: { $0.statementTimeoutMilliseconds = 120_000 }) { client, capture in
+            let caller = Task { try await client.query("SELECT pg_sleep", "SELECT pg_sleep(100)") }
+            // Cancelled while it runs, not before it is sent.
+            let isRunning = try await eventually {
+                try await client.query(
+                    "SELECT pg_stat_activity",
+                    """
+                    SELECT 1 FROM pg_stat_activity
+                    WHERE query LIKE 'SELECT pg_sleep(100)%' AND state = 'active' AND datname = current_database()
+                    """
+                ).count > 0
+            }
+            #expect(isRunning)
+            caller.cancel()
+            await #expect(throws: CancellationError.self) { try await caller.value }
+            let span = try #require(capture.spans(named: "SELECT pg_sleep").first)
+            #expect(span.status == .unset)
+            #expect(span.attributes["error.type"] == nil)
+            let queries = #"db_queries_total{operation="SELECT",collection="pg_sleep",outcome="#
+            #expect(capture.value(queries + #""cancelled"}"#) == 1)
+            #expect(capture.value(queries + #""error"}"#) == 0)
+            #expect(durations(capture, "SELECT", "pg_sleep") == 1)
         }
     }
 

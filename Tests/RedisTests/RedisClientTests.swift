@@ -57,7 +57,19 @@ private func withClient(
             }
             let span = try #require(capture.spans.last { $0.name == "LPUSH" })
             #expect(span.attributes["error.type"] == .string("WRONGTYPE"))
+            #expect(span.attributes["db.response.status_code"] == .string("WRONGTYPE"))
+            #expect(span.attributes["db.namespace"] == .string("0"))
             #expect(!span.attributes.values.contains(.string("secret-key")))
+            let durations = "db_client_operation_duration_seconds_count"
+            #expect(
+                capture.sum(
+                    durations, ("db_system_name", "redis"), ("db_operation_name", "LPUSH"),
+                    ("db_response_status_code", "WRONGTYPE"), ("error_type", "WRONGTYPE")) == 1)
+            #expect(capture.sum(durations, ("db_operation_name", "SET"), ("error_type", "")) == 1)
+            #expect(capture.value(#"redis_commands_total{command="SET",outcome="error"}"#) == 0)
+            #expect(
+                capture.sum("db_client_operation_duration_seconds_sum")
+                    == capture.sum("redis_command_duration_seconds_sum"))
         }
     }
 

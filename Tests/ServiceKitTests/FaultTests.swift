@@ -100,13 +100,15 @@ import Testing
     @Test func everyConnectionIsTakenAndComesBack() async throws {
         try await running { deployment in
             let capture = try deployment.capture("frail")
-            let used = #"db_client_connections{state="used"}"#
-            let most = capture.value("db_client_connections_max") ?? 0
+            func used() -> Double? {
+                capture.sum("db_client_connection_count", ("db_client_connection_state", "used"))
+            }
+            let most = capture.sum("db_client_connection_max") ?? 0
             #expect(most > 0)
             try await turn(deployment, "busy-pool", #"{"amount":1}"#)
-            #expect(await eventually { capture.value(used) == most })
+            #expect(await eventually { used() == most })
             try await turn(deployment, "busy-pool", nil)
-            #expect(await eventually { capture.value(used) == 0 })
+            #expect(await eventually { used() == 0 })
             let rows = try await status(deployment, "/things/rows")
             #expect(rows == 204)
         }

@@ -4,27 +4,33 @@ package import Telemetry
 /// What the database client tells of itself (OpenTelemetry database conventions, stable, beside the older names).
 package struct PostgreSQLTelemetry: Sendable {
     package static let queries = Counter(
-        "db_queries_total", help: "Statements sent to the database.",
+        "db_queries_total",
+        help: "Statements sent to the database, by outcome: success, error, or cancelled by who had asked.",
         labels: ["operation", "collection", "outcome"])
     package static let queryDuration = Histogram(
         "db_query_duration_seconds", unit: .seconds,
         help: "Duration of statements, from sending to the last row, without waiting for a connection.",
         labels: ["operation", "collection"], buckets: Histogram.databaseBuckets)
     package static let connections = UpDownCounter(
-        "db_client_connections", help: "Connections of the pools, by state.", labels: ["state"])
+        "db_client_connection_count", help: "Connections of the pools, by state: idle or used.",
+        labels: ["db_client_connection_pool_name", "db_client_connection_state"])
     package static let maxConnections = Gauge(
-        "db_client_connections_max", help: "Connections that the pools may open in all.")
+        "db_client_connection_max", help: "Connections that the pools may open in all.",
+        labels: ["db_client_connection_pool_name"])
     package static let pendingRequests = UpDownCounter(
-        "db_client_pending_requests", help: "Callers that wait for a connection.")
+        "db_client_connection_pending_requests", help: "Callers that wait for a connection.",
+        labels: ["db_client_connection_pool_name"])
     package static let timeouts = Counter(
-        "db_client_timeouts_total", help: "Callers that got no connection in time.")
+        "db_client_connection_timeouts_total", help: "Callers that got no connection in time.",
+        labels: ["db_client_connection_pool_name"])
     package static let failures = Counter(
         "db_connection_failures_total", help: "Connections that could not be opened.")
 
     /// Every metric that the client emits.
     package static let metrics: [MetricDeclaration] = [
-        queries.declaration, queryDuration.declaration, connections.declaration, maxConnections.declaration,
-        pendingRequests.declaration, timeouts.declaration, failures.declaration,
+        queries.declaration, queryDuration.declaration, DatabaseOperation.duration.declaration,
+        connections.declaration, maxConnections.declaration, pendingRequests.declaration, timeouts.declaration,
+        failures.declaration,
     ]
 
     /// Every name that the client emits.
@@ -33,62 +39,69 @@ package struct PostgreSQLTelemetry: Sendable {
         spans: [
             SpanDeclaration(
                 "{summary}", kind: .client, help: "A statement, named by its summary: `SELECT orders`.",
-                attributes: [
-                    .dbSystemName, .dbNamespace, .dbOperationName, .dbCollectionName, .dbQuerySummary, .dbQueryText,
-                    .dbResponseStatusCode, .serverAddress, .serverPort,
-                ])
+                attributes: DatabaseOperation.spanAttributes + [.dbQueryText])
         ])
 
-    let tracer: Tracer
     let idle: GaugeSeries
     let used: GaugeSeries
     let waiting: GaugeSeries
     let poolTimeouts: CounterSeries
     let connectionFailures: CounterSeries
+    private let telemetry: Telemetry
     private let counts: CounterFamily
     private let durations: HistogramFamily
-    private let address: ConnectionAddress
+    private let peer: DatabaseOperation.Peer
     private let clock = TelemetryClock.system
     private let statements: [StatementTable]
 
     init(_ telemetry: Telemetry, address: ConnectionAddress, loops: Int, maxConnections: Int) {
-        tracer = telemetry.tracer
-        self.address = address
+        self.telemetry = telemetry
+        peer = DatabaseOperation.Peer(
+            system: "postgresql", namespace: address.database, address: address.host, port: address.port)
         let metrics = telemetry.metrics
         counts = metrics.counter(Self.queries)
         durations = metrics.histogram(Self.queryDuration)
+        let pool = "\(address.host):\(address.port)/\(address.database)"
         let connections = metrics.upDownCounter(Self.connections)
-        idle = connections.series("idle")
-        used = connections.series("used")
-        waiting = metrics.upDownCounter(Self.pendingRequests).series()
-        poolTimeouts = metrics.counter(Self.timeouts).series()
+        idle = connections.series(pool, "idle")
+        used = connections.series(pool, "used")
+        waiting = metrics.upDownCounter(Self.pendingRequests).series(pool)
+        poolTimeouts = metrics.counter(Self.timeouts).series(pool)
         connectionFailures = metrics.counter(Self.failures).series()
-        // A service may have a second pool: the bound is that of both.
-        metrics.gauge(Self.maxConnections).series().add(Double(maxConnections))
+        // A service may have a second pool of the same database: the bound is that of both.
+        metrics.gauge(Self.maxConnections).series(pool).add(Double(maxConnections))
         statements = (0..<loops).map { _ in StatementTable() }
     }
 
-    /// The series of one summary, resolved once a loop.
-    struct Statement {
-        let operation: String
-        let collection: String
-        let successes: CounterSeries
+    /// What one summary is told of by, resolved once a loop.
+    private final class Statement: Sendable {
+        let operation: DatabaseOperation
         let duration: HistogramSeries
+        let successes: CounterSeries
+        let errors: CounterSeries
+        let cancellations: CounterSeries
+
+        init(_ summary: String, _ client: PostgreSQLTelemetry) {
+            let parts = summary.split(separator: " ", maxSplits: 1).map(String.init)
+            let name = parts.first ?? summary
+            let collection = parts.count > 1 ? parts[1] : ""
+            operation = DatabaseOperation(
+                client.telemetry, client.peer, name: name, collection: collection, summary: summary)
+            duration = client.durations.series(name, collection)
+            successes = client.counts.series(name, collection, "success")
+            errors = client.counts.series(name, collection, "error")
+            cancellations = client.counts.series(name, collection, "cancelled")
+        }
     }
 
     /// Safety (`@unchecked Sendable`): one table a loop, touched on its thread only.
-    final class StatementTable: @unchecked Sendable {
-        fileprivate var known: [String: Statement] = [:]
+    private final class StatementTable: @unchecked Sendable {
+        var known: [String: Statement] = [:]
     }
 
     private func statement(_ summary: String, loop: Int) -> Statement {
         if let known = statements[loop].known[summary] { return known }
-        let parts = summary.split(separator: " ", maxSplits: 1).map(String.init)
-        let operation = parts.first ?? summary
-        let collection = parts.count > 1 ? parts[1] : ""
-        let statement = Statement(
-            operation: operation, collection: collection, successes: counts.series(operation, collection, "success"),
-            duration: durations.series(operation, collection))
+        let statement = Statement(summary, self)
         statements[loop].known[summary] = statement
         return statement
     }
@@ -98,43 +111,39 @@ package struct PostgreSQLTelemetry: Sendable {
         _ summary: String, text: String, loop: EventLoop, _ body: () async throws -> PostgreSQLResult
     ) async throws -> PostgreSQLResult {
         let statement = statement(summary, loop: loop.index)
-        let span = tracer.startSpan(summary, kind: .client)
+        let span = telemetry.tracer.startSpan(summary, kind: .client)
         if span.isRecording {
-            span.set(.dbSystemName, "postgresql")
-            span.set(.dbNamespace, address.database)
-            span.set(.dbOperationName, statement.operation)
-            if !statement.collection.isEmpty { span.set(.dbCollectionName, statement.collection) }
-            span.set(.dbQuerySummary, summary)
+            span.set(statement.operation.attributes)
             span.set(.dbQueryText, text)
-            span.set(.serverAddress, address.host)
-            span.set(.serverPort, address.port)
         }
         let start = clock.monotonicNanoseconds()
-        defer {
-            statement.duration.record(
-                Double(clock.monotonicNanoseconds() - start) / 1e9, exemplar: span.context)
-            span.end()
-        }
         do {
             let result = try await body()
             statement.successes.increment()
+            end(statement, span, start, .completed)
             return result
+        } catch is CancellationError {
+            statement.cancellations.increment()
+            end(statement, span, start, .cancelled)
+            throw CancellationError()
         } catch {
-            let type = (error as? PostgreSQLError)?.type ?? (error is CancellationError ? "cancelled" : "other")
-            if case .server(let code, _, _)? = error as? PostgreSQLError { span.set(.dbResponseStatusCode, code) }
-            span.recordError(type: type)
-            counts.series(statement.operation, statement.collection, "error").increment()
+            statement.errors.increment()
+            end(statement, span, start, Self.failure(error))
             throw error
         }
     }
-}
 
-extension AttributeKey {
-    package static let dbSystemName = AttributeKey("db.system.name")
-    package static let dbNamespace = AttributeKey("db.namespace")
-    package static let dbOperationName = AttributeKey("db.operation.name")
-    package static let dbCollectionName = AttributeKey("db.collection.name")
-    package static let dbQuerySummary = AttributeKey("db.query.summary")
-    package static let dbQueryText = AttributeKey("db.query.text")
-    package static let dbResponseStatusCode = AttributeKey("db.response.status_code")
+    private func end(_ statement: Statement, _ span: Span, _ start: UInt64, _ ending: DatabaseOperation.Ending) {
+        let seconds = Double(clock.monotonicNanoseconds() - start) / 1e9
+        statement.duration.record(seconds, exemplar: span.context)
+        statement.operation.end(span, seconds: seconds, ending)
+    }
+
+    private static func failure(_ error: any Error) -> DatabaseOperation.Ending {
+        guard let error = error as? PostgreSQLError else {
+            return .failed(type: ErrorType.name(of: error), status: "")
+        }
+        if case .server(let code, _, _) = error { return .failed(type: code, status: code) }
+        return .failed(type: error.type, status: "")
+    }
 }

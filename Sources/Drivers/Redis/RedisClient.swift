@@ -18,6 +18,8 @@ package final class RedisClient: Sendable {
     private let connections: [RedisConnection]
     private let configuration: Configuration
     private let telemetry: RedisTelemetry
+    /// Where it connects to, as spans name it.
+    package var peer: DatabaseOperation.Peer { telemetry.peer }
 
     package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
         self.group = group

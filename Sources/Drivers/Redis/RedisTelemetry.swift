@@ -4,19 +4,18 @@ package import Telemetry
 /// What the Redis client tells of itself: the command's name, never its keys or values.
 package struct RedisTelemetry: Sendable {
     package static let commands = Counter(
-        "redis_commands_total", help: "Commands sent to Redis.", labels: ["command", "outcome"])
+        "redis_commands_total",
+        help: "Commands sent to Redis, by outcome: success, error, or cancelled by who had asked.",
+        labels: ["command", "outcome"])
     package static let duration = Histogram(
         "redis_command_duration_seconds", unit: .seconds, help: "Duration of commands, until the reply.",
         labels: ["command"], buckets: Histogram.databaseBuckets)
     package static let connected = UpDownCounter(
         "redis_connected", help: "Connections to Redis that are open.")
 
-    private static let systemName = AttributeKey("db.system.name")
-    private static let operationName = AttributeKey("db.operation.name")
-
     /// Every metric that the client emits.
     package static let metrics: [MetricDeclaration] = [
-        commands.declaration, duration.declaration, connected.declaration,
+        commands.declaration, duration.declaration, DatabaseOperation.duration.declaration, connected.declaration,
     ]
 
     /// Every name that the client emits.
@@ -25,33 +24,63 @@ package struct RedisTelemetry: Sendable {
         spans: [
             SpanDeclaration(
                 "{command}", kind: .client, help: "A command: its name, never its keys or values.",
-                attributes: [
-                    systemName, operationName, .serverAddress, .serverPort,
-                ])
+                attributes: DatabaseOperation.spanAttributes)
         ])
 
     let connected: GaugeSeries
-    private let tracer: Tracer
+    private let telemetry: Telemetry
     private let counts: CounterFamily
     private let durations: HistogramFamily
-    private let address: RedisAddress?
+    let peer: DatabaseOperation.Peer
     private let clock = TelemetryClock.system
 
-    private let statements: [CommandTable]
+    private let commands: [CommandTable]
 
     init(_ telemetry: Telemetry, url: String, loops: Int) {
-        tracer = telemetry.tracer
+        self.telemetry = telemetry
         counts = telemetry.metrics.counter(Self.commands)
         durations = telemetry.metrics.histogram(Self.duration)
         connected = telemetry.metrics.upDownCounter(Self.connected).series()
-        address = try? RedisAddress(url: url)
-        statements = (0..<loops).map { _ in CommandTable() }
+        // A URL that is none is told of by the first connection.
+        let address = try? RedisAddress(url: url)
+        peer = DatabaseOperation.Peer(
+            system: "redis", namespace: String(address?.database ?? 0), address: address?.host ?? "",
+            port: address?.port ?? 0)
+        commands = (0..<loops).map { _ in CommandTable() }
     }
 
-    /// The series of one command, resolved once a loop.
-    private struct Command {
+    /// The counters of one command, resolved once a loop.
+    private final class Command {
+        let name: String
         let successes: CounterSeries
-        let duration: HistogramSeries
+        let errors: CounterSeries
+        let cancellations: CounterSeries
+        private var timing: Timing?
+
+        /// A command that only ever waits on purpose is not timed.
+        final class Timing {
+            let operation: DatabaseOperation
+            let duration: HistogramSeries
+
+            init(_ name: String, _ client: RedisTelemetry) {
+                operation = DatabaseOperation(client.telemetry, client.peer, name: name)
+                duration = client.durations.series(name)
+            }
+        }
+
+        init(_ name: String, _ counts: CounterFamily) {
+            self.name = name
+            successes = counts.series(name, "success")
+            errors = counts.series(name, "error")
+            cancellations = counts.series(name, "cancelled")
+        }
+
+        func timing(_ client: RedisTelemetry) -> Timing {
+            if let timing { return timing }
+            let new = Timing(name, client)
+            timing = new
+            return new
+        }
     }
 
     /// Safety (`@unchecked Sendable`): one table a loop, touched on its thread only.
@@ -60,9 +89,9 @@ package struct RedisTelemetry: Sendable {
     }
 
     private func command(_ name: String, loop: Int) -> Command {
-        if let known = statements[loop].known[name] { return known }
-        let command = Command(successes: counts.series(name, "success"), duration: durations.series(name))
-        statements[loop].known[name] = command
+        if let known = commands[loop].known[name] { return known }
+        let command = Command(name, counts)
+        commands[loop].known[name] = command
         return command
     }
 
@@ -71,12 +100,13 @@ package struct RedisTelemetry: Sendable {
         -> RedisValue
     {
         loop.preconditionInLoop()
+        let command = command(name, loop: loop.index)
         do {
             let value = try await body()
-            command(name, loop: loop.index).successes.increment()
+            command.successes.increment()
             return value
         } catch {
-            counts.series(name, "error").increment()
+            (error is CancellationError ? command.cancellations : command.errors).increment()
             throw error
         }
     }
@@ -85,28 +115,36 @@ package struct RedisTelemetry: Sendable {
     func observe(_ name: String, loop: EventLoop, _ body: () async throws -> RedisValue) async throws -> RedisValue {
         loop.preconditionInLoop()
         let command = command(name, loop: loop.index)
-        let span = tracer.startSpan(name, kind: .client)
-        if span.isRecording {
-            span.set(Self.systemName, "redis")
-            span.set(Self.operationName, name)
-            if let address {
-                span.set(.serverAddress, address.host)
-                span.set(.serverPort, address.port)
-            }
-        }
+        let timing = command.timing(self)
+        let span = telemetry.tracer.startSpan(name, kind: .client)
+        span.set(timing.operation.attributes)
         let start = clock.monotonicNanoseconds()
-        defer {
-            command.duration.record(Double(clock.monotonicNanoseconds() - start) / 1e9, exemplar: span.context)
-            span.end()
-        }
         do {
             let value = try await body()
             command.successes.increment()
+            end(timing, span, start, .completed)
             return value
+        } catch is CancellationError {
+            command.cancellations.increment()
+            end(timing, span, start, .cancelled)
+            throw CancellationError()
         } catch {
-            span.recordError(type: (error as? RedisError)?.type ?? "other")
-            counts.series(name, "error").increment()
+            command.errors.increment()
+            end(timing, span, start, Self.failure(error))
             throw error
         }
+    }
+
+    private func end(_ timing: Command.Timing, _ span: Span, _ start: UInt64, _ ending: DatabaseOperation.Ending) {
+        let seconds = Double(clock.monotonicNanoseconds() - start) / 1e9
+        timing.duration.record(seconds, exemplar: span.context)
+        timing.operation.end(span, seconds: seconds, ending)
+    }
+
+    /// Redis says what is wrong in the first word of its answer.
+    private static func failure(_ error: any Error) -> DatabaseOperation.Ending {
+        guard let error = error as? RedisError else { return .failed(type: ErrorType.name(of: error), status: "") }
+        if case .server = error { return .failed(type: error.type, status: error.type) }
+        return .failed(type: error.type, status: "")
     }
 }

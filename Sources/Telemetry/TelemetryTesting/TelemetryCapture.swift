@@ -64,6 +64,16 @@ package final class TelemetryCapture: Sendable {
         return nil
     }
 
+    /// The sum of the series of a metric that have the given labels, whatever their others are; nil without any.
+    package func sum(_ name: String, _ labels: (String, String)...) -> Double? {
+        let wanted = labels.map { "\($0.0)=\"\($0.1)\"" }
+        let values = text.split(separator: "\n").compactMap { line -> Double? in
+            guard line.hasPrefix(name + "{"), wanted.allSatisfy({ line.contains($0) }) else { return nil }
+            return line.split(separator: " ").last.flatMap { Double($0) }
+        }
+        return values.isEmpty ? nil : values.reduce(0, +)
+    }
+
     /// Everything that `/metrics` would show, in Prometheus text.
     package var text: String {
         String(decoding: MetricsExposition.render(telemetry.metrics, format: .fallback), as: UTF8.self)

@@ -23,7 +23,7 @@ extension AlertCatalog {
             AlertRule(
                 "ConnectionPoolSaturated", .ticket, .platform, .high,
                 when: .share(
-                    of: PostgreSQLTelemetry.connections.series.where("state", .equals("used")),
+                    of: PostgreSQLTelemetry.connections.series.where("db_client_connection_state", .equals("used")),
                     in: PostgreSQLTelemetry.maxConnections.series, by: ["job"], above: 0.8),
                 for: time.minutes(2), as: .percent,
                 summary: "{{ $labels.job }} uses more than 80 % of its database connections",
