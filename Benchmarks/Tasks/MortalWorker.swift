@@ -27,7 +27,7 @@ enum MortalWorker {
         configuration.maxDeliveries = 1_000
         let worker = TaskWorker(
             service: service, redis: redis, database: database, group: group,
-            telemetry: TaskTelemetry(.disabled()), configuration: configuration)
+            telemetry: TaskTelemetry(.disabled(), redis: redis), configuration: configuration)
         let effect = TaskDefinition<Effect, Nothing>(
             "effect", of: service, effect: .once, retry: TaskRetry(maxAttempts: 1_000, capMilliseconds: 1_000))
         worker.once(effect) { effect, _, transaction in

@@ -26,7 +26,7 @@ struct TaskRate {
         let telemetry = DiscardedTelemetry.make()
         let redis = RedisClient(configuration: .init(url: server.url), group: group, telemetry: telemetry)
         try await redis.start()
-        let taskTelemetry = TaskTelemetry(telemetry)
+        let taskTelemetry = TaskTelemetry(telemetry, redis: redis)
         let client = TaskClient(redis: redis, telemetry: taskTelemetry)
         var configuration = TaskWorker.Configuration()
         configuration.concurrencyPerLoop = 64

@@ -55,12 +55,27 @@ private func message(_ id: String, _ body: [UInt8] = []) -> AMQPMessage { AMQPMe
             #expect(process.parent == publish.context.spanID)
             #expect(process.links.map(\.spanID) == [publish.context.spanID])
             #expect(process.attributes["messaging.message.conversation_id"] == .string("c1"))
+            for span in [publish, process] {
+                #expect(span.attributes["messaging.system"] == "rabbitmq")
+                #expect(span.attributes["server.address"] == "127.0.0.1")
+                #expect(span.attributes["server.port"] != nil)
+            }
+            #expect(
+                broker.capture.sum(
+                    "messaging_client_operation_duration_seconds_count", ("messaging_system", "rabbitmq"),
+                    ("messaging_operation_name", "publish"), ("messaging_destination_name", "events"),
+                    ("error_type", ""), ("server_address", "127.0.0.1")) == 1)
+            #expect(
+                broker.capture.sum(
+                    "messaging_process_duration_seconds_count", ("messaging_operation_name", "process"),
+                    ("messaging_destination_name", "work"), ("error_type", "")) == 1)
             let inHandler = current.withLock { $0 }
             #expect(inHandler?.requestID == "r1")
             #expect(inHandler?.span?.spanID == process.context.spanID)
             #expect(
-                broker.capture.value(#"messaging_client_consumed_messages_total{queue="work",outcome="acknowledged"}"#)
-                    == 1)
+                broker.capture.sum(
+                    "messaging_client_consumed_messages_total", ("messaging_destination_name", "work"),
+                    ("outcome", "acknowledged"), ("error_type", "")) == 1)
         }
     }
 
@@ -84,6 +99,15 @@ private func message(_ id: String, _ body: [UInt8] = []) -> AMQPMessage { AMQPMe
             #expect(try await client.take(queue: "work.dead") == nil)
             #expect(try await client.messageCount(of: "work.dead") == 0)
             await client.stop(timeoutSeconds: 5)
+            #expect(broker.capture.spans(named: "process work").first?.attributes["error.type"] == "rejected")
+            #expect(
+                broker.capture.sum(
+                    "messaging_process_duration_seconds_count", ("messaging_destination_name", "work"),
+                    ("error_type", "rejected")) == 1)
+            #expect(
+                broker.capture.sum(
+                    "messaging_client_consumed_messages_total", ("messaging_destination_name", "work"),
+                    ("error_type", "rejected"), ("outcome", "rejected")) == 1)
         }
     }
 
@@ -173,6 +197,14 @@ private func message(_ id: String, _ body: [UInt8] = []) -> AMQPMessage { AMQPMe
             }
             await client.stop(timeoutSeconds: 5)
             #expect(broker.capture.value("amqp_reconnects_total") == 0)
+            let none = ("messaging_destination_name", "none")
+            let sent = "messaging_client_sent_messages_total"
+            let durations = "messaging_client_operation_duration_seconds_count"
+            #expect(broker.capture.sum(sent, none, ("error_type", "refused")) == 3)
+            #expect(broker.capture.sum(durations, none, ("error_type", "refused")) == 3)
+            // Failures that have not happened are there, at zero.
+            #expect(broker.capture.sum(sent, none, ("error_type", "not_confirmed")) == 0)
+            #expect(broker.capture.sum(sent, none, ("error_type", "")) == 0)
             #expect(broker.capture.logLines(event: AMQPTelemetry.refusedEvent).count == 3)
         }
     }
@@ -201,8 +233,9 @@ private func message(_ id: String, _ body: [UInt8] = []) -> AMQPMessage { AMQPMe
             let consumed = count.load(ordering: .relaxed)
             #expect(consumed == 5000)
             #expect(
-                broker.capture.value(#"messaging_client_sent_messages_total{destination="events",outcome="success"}"#)
-                    == 5000)
+                broker.capture.sum(
+                    "messaging_client_sent_messages_total", ("messaging_destination_name", "events"),
+                    ("error_type", "")) == 5000)
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
     }
 
     private func count(
-        _ service: TestService, _ method: String = "GET", _ route: String, status: String, error: String = "",
+        _ service: TestService, _ route: String, method: String = "GET", status: String, error: String = "",
         version: String = "1.1"
     ) -> Double? {
         service.capture.value(
@@ -78,7 +78,7 @@ import Testing
             let span = try #require(service.capture.spans(named: "HTTP /shop/items/{id}").first)
             #expect(span.attributes["http.request.method"] == "_OTHER")
             #expect(span.attributes["http.request.method_original"] == "BREW")
-            #expect(count(service, "_OTHER", "/shop/items/{id}", status: "405") == 1)
+            #expect(count(service, "/shop/items/{id}", method: "_OTHER", status: "405") == 1)
             _ = try await service.get("/shop/items/7")
             let usual = try #require(service.capture.spans(named: "GET /shop/items/{id}").first)
             #expect(usual.attributes["http.request.method_original"] == nil)

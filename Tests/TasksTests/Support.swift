@@ -30,7 +30,7 @@ final class TaskWorld: Sendable {
         self.database = database.map {
             PostgreSQLClient(configuration: .init(url: $0), group: group, telemetry: .disabled())
         }
-        telemetry = TaskTelemetry(capture.telemetry)
+        telemetry = TaskTelemetry(capture.telemetry, redis: self.redis)
         client = TaskClient(redis: self.redis, limits: limits, telemetry: telemetry)
     }
 

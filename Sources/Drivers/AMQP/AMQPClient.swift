@@ -32,7 +32,7 @@ package final class AMQPClient: Sendable {
     private let telemetry: AMQPTelemetry
 
     package init(configuration: Configuration, group: EventLoopGroup, telemetry: Telemetry) {
-        self.telemetry = AMQPTelemetry(telemetry)
+        self.telemetry = AMQPTelemetry(telemetry, url: configuration.url)
         worker = AMQPWorker(configuration: configuration, group: group, telemetry: self.telemetry)
     }
 

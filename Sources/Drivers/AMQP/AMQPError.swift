@@ -37,6 +37,11 @@ package enum AMQPError: Error, Sendable, Hashable, CustomStringConvertible {
         case .shutDown: "shut_down"
         }
     }
+
+    /// Every word that `type` may be.
+    static let types = [
+        AMQPError.connection(""), .notConfirmed, .returned(""), .refused(""), .timedOut, .tooManyWaiting, .shutDown,
+    ].map(\.type)
 }
 
 extension AMQPError: ErrorTypeProviding {

@@ -1,19 +1,21 @@
+internal import Synchronization
 package import Telemetry
 
 /// What the broker client tells of itself (OpenTelemetry messaging conventions, in development; semconv 1.44).
 package struct AMQPTelemetry: Sendable {
     package static let sent = Counter(
-        "messaging_client_sent_messages_total", help: "Messages handed to the broker.",
-        labels: ["destination", "outcome"])
+        "messaging_client_sent_messages_total",
+        help: "Messages handed to the broker; those with an `error_type` may not have arrived.",
+        labels: messageLabels)
     package static let consumed = Counter(
         "messaging_client_consumed_messages_total", help: "Messages taken from a queue, by what became of them.",
-        labels: ["queue", "outcome"])
-    package static let publishDuration = Histogram(
-        "messaging_publish_duration_seconds", unit: .seconds,
-        help: "Duration of publishing, until the broker's confirm.", labels: ["destination"])
+        labels: messageLabels + ["outcome"])
+    package static let operationDuration = Histogram(
+        "messaging_client_operation_duration_seconds", unit: .seconds,
+        help: "Duration of publishing, until the broker's confirm.", labels: durationLabels)
     package static let processDuration = Histogram(
         "messaging_process_duration_seconds", unit: .seconds, help: "Duration of handling one message.",
-        labels: ["queue"])
+        labels: durationLabels)
     package static let connected = Gauge(
         "amqp_connected", help: "1 while the connection to the broker is open, else 0.")
     package static let reconnects = Counter(
@@ -32,7 +34,7 @@ package struct AMQPTelemetry: Sendable {
 
     /// Every metric that the client emits.
     package static let metrics: [MetricDeclaration] = [
-        sent.declaration, consumed.declaration, publishDuration.declaration, processDuration.declaration,
+        sent.declaration, consumed.declaration, operationDuration.declaration, processDuration.declaration,
         connected.declaration, reconnects.declaration,
     ]
 
@@ -55,76 +57,184 @@ package struct AMQPTelemetry: Sendable {
 
     private static let spanAttributes: [AttributeKey] = [
         .messagingSystem, .messagingOperationName, .messagingOperationType, .messagingDestinationName,
-        .messagingMessageID, .messagingConversationID, .messagingRoutingKey,
+        .messagingMessageID, .messagingConversationID, .messagingRoutingKey, .serverAddress, .serverPort,
     ]
+
+    private static let messageLabels = [
+        "messaging_system", "messaging_operation_name", "messaging_destination_name", "error_type",
+    ]
+    private static let durationLabels = messageLabels + ["server_address", "server_port"]
 
     let connected: GaugeSeries
     let reconnects: CounterSeries
     let logger: Logger
     let tracer: Tracer
-    let consumed: CounterFamily
-    let processing: HistogramFamily
-    private let sent: CounterFamily
-    private let publishing: HistogramFamily
+    let metrics: MetricRegistry
+    let peer: Peer
+    private let destinations: Destinations
 
-    init(_ telemetry: Telemetry) {
+    /// The broker, as spans and metrics name it.
+    struct Peer: Sendable {
+        let address: String
+        let port: Int
+
+        /// - Parameter url: one that is none is told of by the first connection.
+        init(url: String) {
+            let parsed = try? AMQPAddress(url: url)
+            address = parsed?.host ?? ""
+            port = parsed?.port ?? 0
+        }
+    }
+
+    init(_ telemetry: Telemetry, url: String) {
         tracer = telemetry.tracer
         logger = telemetry.logger.named("amqp")
-        let metrics = telemetry.metrics
+        metrics = telemetry.metrics
+        peer = Peer(url: url)
         connected = metrics.gauge(Self.connected).series()
         reconnects = metrics.counter(Self.reconnects).series()
-        sent = metrics.counter(Self.sent)
-        consumed = metrics.counter(Self.consumed)
-        publishing = metrics.histogram(Self.publishDuration)
-        processing = metrics.histogram(Self.processDuration)
+        destinations = Destinations()
     }
+
+    /// What all spans about one operation on one destination are told.
+    func attributes(_ operation: String, type: String, _ destination: String) -> PreparedAttributes {
+        PreparedAttributes(
+            [
+                Attribute(.messagingSystem, .string(Self.system)),
+                Attribute(.messagingOperationName, .string(operation)),
+                Attribute(.messagingOperationType, .string(type)),
+                Attribute(.messagingDestinationName, .string(destination)),
+                Attribute(.serverAddress, .string(peer.address)), Attribute(.serverPort, .int(peer.port)),
+            ], for: tracer)
+    }
+
+    static let system = "rabbitmq"
 
     /// Publishes within a PRODUCER span whose context goes into the message: its consumer's span is a child of it.
     func observePublish(
         _ message: AMQPMessage, exchange: String, routingKey: String,
         _ send: (AMQPMessage) async throws -> Void
     ) async throws {
-        let destination = exchange.isEmpty ? routingKey : exchange
+        let destination = destinations.find(exchange.isEmpty ? routingKey : exchange, self)
         let context = TelemetryContext.current
-        let span = tracer.startSpan("publish \(destination)", kind: .producer, parent: context)
-        span.describe(operation: "publish", type: "send", destination: destination, message, routingKey: routingKey)
+        let span = tracer.startSpan(destination.spanName, kind: .producer, parent: context)
+        span.describe(destination.attributes, message, routingKey: routingKey)
         var message = message
         Propagation.inject(context.entering(span.context)) { name, value in
             let isTrace = name == Propagation.traceParent || name == Propagation.traceState
             if isTrace || message.headers[name] == nil { message.headers[name] = .string(value) }
         }
         let start = TelemetryClock.system.monotonicNanoseconds()
-        defer {
-            publishing.series(destination).record(.seconds(since: start), exemplar: span.context)
-            span.end()
-        }
         do {
             try await send(message)
-            sent.series(destination, "success").increment()
+            destination.sent.increment()
+            destination.duration.record(.seconds(since: start), exemplar: span.context)
+            span.end()
         } catch {
-            span.recordError(type: ErrorType.name(of: error))
-            sent.series(destination, "error").increment()
+            let type = ErrorType.name(of: error)
+            span.recordError(type: type)
+            destination.failed(type).increment()
+            destination.duration(errorType: type).record(.seconds(since: start), exemplar: span.context)
+            span.end()
             throw error
         }
     }
 }
 
+/// What publishing to one exchange (or straight to one queue) tells; its series are looked up once.
+private final class Destination: Sendable {
+    let name: String
+    let spanName: String
+    let attributes: PreparedAttributes
+    let sent: CounterSeries
+    let duration: HistogramSeries
+    let next = AtomicLazyReference<Destination>()
+    private let counts: CounterFamily
+    private let durations: HistogramFamily
+    private let peer: AMQPTelemetry.Peer
+
+    private static let operation = "publish"
+
+    init(_ name: String, _ client: AMQPTelemetry) {
+        self.name = name
+        spanName = "\(Self.operation) \(name)"
+        attributes = client.attributes(Self.operation, type: "send", name)
+        counts = client.metrics.counter(AMQPTelemetry.sent)
+        durations = client.metrics.histogram(AMQPTelemetry.operationDuration)
+        peer = client.peer
+        sent = counts.series(AMQPTelemetry.system, Self.operation, name, "")
+        duration = durations.series(
+            AMQPTelemetry.system, Self.operation, name, "", peer.address, String(peer.port))
+        // The first failure is a rise then, not a new series.
+        for type in AMQPError.types { _ = failed(type) }
+    }
+
+    func failed(_ errorType: String) -> CounterSeries {
+        counts.series(AMQPTelemetry.system, Self.operation, name, errorType)
+    }
+
+    func duration(errorType: String) -> HistogramSeries {
+        durations.series(
+            AMQPTelemetry.system, Self.operation, name, errorType, peer.address, String(peer.port))
+    }
+}
+
+/// The destinations that are published to, found without a lock: a list, because there are only a few.
+private final class Destinations: Sendable {
+    private let first = AtomicLazyReference<Destination>()
+
+    /// Beyond these each message looks its series up.
+    private static let maxKept = 64
+
+    func find(_ name: String, _ client: AMQPTelemetry) -> Destination {
+        var destination = first.load() ?? first.storeIfNil(Destination(name, client))
+        for _ in 1..<Self.maxKept {
+            if destination.name == name { return destination }
+            destination = destination.next.load() ?? destination.next.storeIfNil(Destination(name, client))
+        }
+        return destination.name == name ? destination : Destination(name, client)
+    }
+}
+
 /// What one queue's consumer tells of itself; its series are looked up once.
 struct ConsumerTelemetry: Sendable {
-    private let name: String
+    private let queue: String
+    private let spanName: String
+    private let attributes: PreparedAttributes
     private let tracer: Tracer
+    private let peer: AMQPTelemetry.Peer
     private let acknowledged: CounterSeries
     private let requeued: CounterSeries
     private let rejected: CounterSeries
     private let duration: HistogramSeries
+    private let durations: HistogramFamily
 
-    init(queue: String, _ telemetry: AMQPTelemetry) {
-        name = "process \(queue)"
-        tracer = telemetry.tracer
-        acknowledged = telemetry.consumed.series(queue, "acknowledged")
-        requeued = telemetry.consumed.series(queue, "requeued")
-        rejected = telemetry.consumed.series(queue, "rejected")
-        duration = telemetry.processing.series(queue)
+    private static let operation = "process"
+
+    init(queue: String, _ client: AMQPTelemetry) {
+        self.queue = queue
+        spanName = "\(Self.operation) \(queue)"
+        attributes = client.attributes(Self.operation, type: "process", queue)
+        tracer = client.tracer
+        peer = client.peer
+        let counts = client.metrics.counter(AMQPTelemetry.consumed)
+        acknowledged = counts.series(AMQPTelemetry.system, Self.operation, queue, "", "acknowledged")
+        requeued = counts.series(AMQPTelemetry.system, Self.operation, queue, Failure.requeued, Failure.requeued)
+        rejected = counts.series(AMQPTelemetry.system, Self.operation, queue, Failure.rejected, Failure.rejected)
+        durations = client.metrics.histogram(AMQPTelemetry.processDuration)
+        duration = Self.series(durations, queue, "", peer)
+    }
+
+    /// The fixed words for messages that were not handled.
+    private enum Failure {
+        static let requeued = "requeued"
+        static let rejected = "rejected"
+    }
+
+    private static func series(
+        _ durations: HistogramFamily, _ queue: String, _ errorType: String, _ peer: AMQPTelemetry.Peer
+    ) -> HistogramSeries {
+        durations.series(AMQPTelemetry.system, operation, queue, errorType, peer.address, String(peer.port))
     }
 
     /// Handles a delivery within a CONSUMER span: a child of the message's context, and linked to it. The message's
@@ -134,29 +244,36 @@ struct ConsumerTelemetry: Sendable {
     {
         let context = Propagation.extract { delivery.message.headers[$0]?.string }
         let links = context.span.map { [SpanLink($0)] } ?? []
-        let span = tracer.startSpan(name, kind: .consumer, parent: context, links: links)
-        span.describe(
-            operation: "process", type: "process", destination: delivery.queue, delivery.message,
-            routingKey: delivery.routingKey)
+        let span = tracer.startSpan(spanName, kind: .consumer, parent: context, links: links)
+        span.describe(attributes, delivery.message, routingKey: delivery.routingKey)
         let start = TelemetryClock.system.monotonicNanoseconds()
         let disposition = await TelemetryContext.$current.withValue(context.entering(span.context)) {
             await handle(delivery)
         }
-        note(disposition, span)
-        duration.record(.seconds(since: start), exemplar: span.context)
+        let series: HistogramSeries
+        if let failure = note(disposition) {
+            span.recordError(type: failure)
+            series = Self.series(durations, queue, failure, peer)
+        } else {
+            series = duration
+        }
+        series.record(.seconds(since: start), exemplar: span.context)
         span.end()
         return disposition
     }
 
-    private func note(_ disposition: AMQPDisposition, _ span: Span) {
+    /// - Returns: the error type of a message that was not handled.
+    private func note(_ disposition: AMQPDisposition) -> String? {
         switch disposition {
-        case .acknowledge: acknowledged.increment()
+        case .acknowledge:
+            acknowledged.increment()
+            return nil
         case .requeue:
             requeued.increment()
-            span.recordError(type: "requeued")
+            return Failure.requeued
         case .reject:
             rejected.increment()
-            span.recordError(type: "rejected")
+            return Failure.rejected
         }
     }
 
@@ -171,14 +288,9 @@ extension Double {
 }
 
 extension Span {
-    fileprivate func describe(
-        operation: String, type: String, destination: String, _ message: AMQPMessage, routingKey: String
-    ) {
+    fileprivate func describe(_ attributes: PreparedAttributes, _ message: AMQPMessage, routingKey: String) {
         guard isRecording else { return }
-        set(.messagingSystem, "rabbitmq")
-        set(.messagingOperationName, operation)
-        set(.messagingOperationType, type)
-        set(.messagingDestinationName, destination)
+        set(attributes)
         set(.messagingMessageID, message.messageID)
         set(.messagingRoutingKey, routingKey)
         if let correlation = message.correlationID { set(.messagingConversationID, correlation) }

@@ -1,3 +1,4 @@
+package import Redis
 package import Telemetry
 
 /// What tasks tell of themselves: on the side of those who enqueue, and on the side of the workers (OpenTelemetry
@@ -67,7 +68,9 @@ package struct TaskTelemetry: Sendable {
         events: [failed, deadLettered, refused, lost, queueFailed, leading],
         fields: [taskIDLabel, taskLabel, attemptLabel, .errorType])
 
-    private static let spanAttributes = [system, operationName, operationType, destination, messageID, taskName]
+    private static let spanAttributes = [
+        system, operationName, operationType, destination, messageID, taskName, .serverAddress, .serverPort,
+    ]
     private static let system = AttributeKey("messaging.system")
     private static let operationName = AttributeKey("messaging.operation.name")
     private static let operationType = AttributeKey("messaging.operation.type")
@@ -93,8 +96,11 @@ package struct TaskTelemetry: Sendable {
     let depth: GaugeFamily
     let oldest: GaugeFamily
     let leader: GaugeSeries
+    private let peer: DatabaseOperation.Peer
 
-    package init(_ telemetry: Telemetry) {
+    /// - Parameter redis: where the tasks are kept.
+    package init(_ telemetry: Telemetry, redis: RedisClient) {
+        peer = redis.peer
         let metrics = telemetry.metrics
         logger = telemetry.logger.named("tasks")
         tracer = telemetry.tracer
@@ -138,6 +144,8 @@ package struct TaskTelemetry: Sendable {
             span.set(Self.destination, queue)
             span.set(Self.messageID, entry.id)
             span.set(Self.taskName, entry.task)
+            span.set(.serverAddress, peer.address)
+            span.set(.serverPort, peer.port)
             if kind == .consumer { span.set(Self.attempt, entry.attempt) }
         }
         return span

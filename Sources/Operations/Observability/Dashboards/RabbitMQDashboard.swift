@@ -23,14 +23,14 @@ struct RabbitMQDashboard {
                     "consumed", .operations,
                     [
                         .init(
-                            AMQPTelemetry.consumed.series.rate(.panel).sum(by: "queue", "outcome"),
-                            "{{queue}} {{outcome}}")
+                            AMQPTelemetry.consumed.series.rate(.panel).sum(by: "messaging_destination_name", "outcome"),
+                            "{{messaging_destination_name}} {{outcome}}")
                     ]),
                 .lines(
                     "publishing, 95th percentile", .seconds,
                     [
                         .init(
-                            AMQPTelemetry.publishDuration.buckets.rate(.panel).sum(by: "job", "le").quantile(0.95),
+                            AMQPTelemetry.operationDuration.buckets.rate(.panel).sum(by: "job", "le").quantile(0.95),
                             "{{job}}", exemplars: true)
                     ]),
                 .lines(

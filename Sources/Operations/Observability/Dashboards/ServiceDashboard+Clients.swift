@@ -1,5 +1,6 @@
 internal import AMQP
 internal import Caching
+internal import HTTP
 internal import PostgreSQL
 internal import Redis
 internal import ServiceKit
@@ -36,7 +37,7 @@ extension ServiceDashboard {
                 .lines(
                     "connections", .none,
                     [
-                        .init(used.now.sum(by: "state"), "{{state}}"),
+                        .init(used.now.sum(by: "db_client_connection_state"), "{{db_client_connection_state}}"),
                         .init(mine(PostgreSQLTelemetry.maxConnections.series).now.sum(by: []), "allowed"),
                     ], alert: "ConnectionPoolSaturated"),
                 .lines(
@@ -110,6 +111,9 @@ extension ServiceDashboard {
             ])
     }
 
+    /// The label of queues on the metrics of messages.
+    private static let queue = "messaging_destination_name"
+
     var events: Dashboard.Row {
         let consumed = mine(AMQPTelemetry.consumed.series)
         return Dashboard.Row(
@@ -120,14 +124,14 @@ extension ServiceDashboard {
                     [.init(mine(MessagingTelemetry.published.series).rate(.panel).sum(by: "type"), "{{type}}")]),
                 .stacked(
                     "consumed", .operations,
-                    [.init(consumed.rate(.panel).sum(by: "queue", "outcome"), "{{queue}} {{outcome}}")]),
+                    [.init(consumed.rate(.panel).sum(by: Self.queue, "outcome"), "{{\(Self.queue)}} {{outcome}}")]),
                 .lines(
                     "handling, 95th percentile", .seconds,
                     [
                         .init(
-                            mine(AMQPTelemetry.processDuration.buckets).rate(.panel).sum(by: "queue", "le").quantile(
-                                0.95),
-                            "{{queue}}", exemplars: true)
+                            mine(AMQPTelemetry.processDuration.buckets).rate(.panel).sum(by: Self.queue, "le")
+                                .quantile(0.95),
+                            "{{\(Self.queue)}}", exemplars: true)
                     ]),
                 .lines(
                     "outbox", .none, [.init(mine(MessagingTelemetry.pending.series).now.sum(by: []), "waiting")],
@@ -203,7 +207,7 @@ extension ServiceDashboard {
     }
 
     var calls: Dashboard.Row {
-        let buckets = mine(declared.buckets("http_client_request_duration_seconds"))
+        let buckets = mine(HTTPClientTelemetry.requestDuration.buckets)
         return Dashboard.Row(
             "Calls to other services",
             [
@@ -212,8 +216,8 @@ extension ServiceDashboard {
                     [
                         .init(
                             buckets.where("le", .equals("+Inf")).rate(.panel).sum(
-                                by: "server_address", "server_port", "status"),
-                            "{{server_address}}:{{server_port}} {{status}}")
+                                by: "server_address", "server_port", "http_response_status_code"),
+                            "{{server_address}}:{{server_port}} {{http_response_status_code}}")
                     ], width: 12),
                 .lines(
                     "95th percentile", .seconds,

@@ -14,7 +14,7 @@ struct PostgreSQLDashboard {
 
     private var clients: Dashboard.Row {
         let queries = PostgreSQLTelemetry.queries.series
-        let used = PostgreSQLTelemetry.connections.series.where("state", .equals("used"))
+        let used = PostgreSQLTelemetry.connections.series.where("db_client_connection_state", .equals("used"))
         return Dashboard.Row(
             "Clients",
             [

@@ -47,7 +47,7 @@ extension Application {
         telemetry: Telemetry
     ) -> (TaskClient?, TaskWorker?) {
         guard !definition.tasks.isEmpty, let redis else { return (nil, nil) }
-        let telemetry = TaskTelemetry(telemetry)
+        let telemetry = TaskTelemetry(telemetry, redis: redis)
         for task in definition.tasks { telemetry.expectEnqueueing(task.name) }
         let settings = platform.settings.tasks
         let client = TaskClient(redis: redis, limits: settings.limits, telemetry: telemetry)
