@@ -119,10 +119,12 @@ import Testing
     }
 
     @Test func whatMayBeRepeatedIsRepeated() async throws {
-        try await pair { (client, _, calls) async throws in
+        try await pair { (client, service, calls) async throws in
             let text: String = try await client.get("ledger", "/ledger/flaky", template: "/ledger/flaky", as: .service)
             #expect(text == "ok")
             #expect(calls.count.load(ordering: .relaxed) == 3)
+            let attempts = service.capture.spans.filter { $0.kind == .client && $0.name == "GET /ledger/flaky" }
+            #expect(attempts.map { $0.attributes["http.request.resend_count"] } == [nil, 1, 2])
             await #expect(throws: ServiceCallError.self) {
                 _ = try await client.post(
                     "ledger", "/ledger/flaky", template: "/ledger/flaky", as: .service, body: ["a": 1], String.self)

@@ -177,7 +177,7 @@ package struct ServiceClient: Sendable {
         var sent = 0
         while true {
             do {
-                return try await attemptOnce(request, service, pick, template)
+                return try await attemptOnce(request, service, pick, template, resendCount: attempt - 1)
             } catch var error as ServiceCallError {
                 if !error.wasNeverSent { sent += 1 }
                 // What never left does no harm elsewhere, whatever it is.
@@ -198,10 +198,12 @@ package struct ServiceClient: Sendable {
     }
 
     /// One attempt, its end told to the instance.
-    private func send(_ request: HTTPRequest, _ pick: Destination.Pick, _ template: String) async throws -> HTTPResponse
-    {
+    private func send(
+        _ request: HTTPRequest, _ pick: Destination.Pick, _ template: String, resendCount: Int = 0
+    ) async throws -> HTTPResponse {
         do {
-            let response = try await http.send(request, to: pick.url, urlTemplate: template)
+            let response = try await http.send(
+                request, to: pick.url, urlTemplate: template, resendCount: resendCount)
             pick.answered()
             return response
         } catch {
@@ -211,11 +213,11 @@ package struct ServiceClient: Sendable {
     }
 
     private func attemptOnce(
-        _ request: HTTPRequest, _ service: String, _ pick: Destination.Pick, _ template: String
+        _ request: HTTPRequest, _ service: String, _ pick: Destination.Pick, _ template: String, resendCount: Int
     ) async throws -> HTTPResponse {
         let response: HTTPResponse
         do {
-            response = try await send(request, pick, template)
+            response = try await send(request, pick, template, resendCount: resendCount)
         } catch let error as HTTPClientError {
             throw ServiceCallError(service: service, error)
         }

@@ -187,10 +187,10 @@ struct Proxy: Sendable {
         do {
             let response = try await policy.run(
                 budget: hop.upstream.budget, isTransient: { mayBeRepeated(first, after: $0) }, after: failure
-            ) { _ in
+            ) { attempt in
                 telemetry.noteRetry(hop.upstream.name)
                 hop.pick = try admit(hop.upstream, besides: hop.pick)
-                return try await send(hop)
+                return try await send(hop, resendCount: attempt - 1)
             }
             return passedOn(response, hop)
         } catch {
@@ -240,11 +240,11 @@ struct Proxy: Sendable {
     }
 
     /// One attempt that was admitted.
-    private func send(_ hop: Hop) async throws -> HTTPResponse {
+    private func send(_ hop: Hop, resendCount: Int = 0) async throws -> HTTPResponse {
         do {
             let response = try await client.send(
                 hop.request, to: hop.pick.url, timeoutMilliseconds: configuration.upstreamTimeoutMilliseconds,
-                urlTemplate: hop.entry.template)
+                urlTemplate: hop.entry.template, resendCount: resendCount)
             answered(hop)
             return response
         } catch {
