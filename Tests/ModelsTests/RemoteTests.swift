@@ -36,7 +36,7 @@ import Values
     ) async throws {
         let managers = Mutex<(Manager<Gadget>, Manager<Shelf>)?>(nil)
         let desk = ServiceDefinition(
-            name: "desk", summary: "asks the workshop", port: 0, telemetry: Models.declarations
+            name: "desk", summary: "asks the workshop", port: 0
         ) { app in
             let models = Models(app)
             let gadgets = models.remote(Gadget.self, service: "workshop", path: "/api/v1/gadgets")
@@ -179,8 +179,8 @@ import Values
                 _ = try await desk.shelves.find(ID.make(), as: desk.caller)
             } throws: { ($0 as? ServiceCallError)?.status == .serviceUnavailable }
             let metrics = try await shop.send(.get, "/metrics", service: "desk").text
-            #expect(metrics.contains(#"remote_model_breaker_open{upstream="workshop"} 1"#), "\(metrics)")
-            #expect(metrics.contains(#"remote_model_refusals_total{upstream="workshop"} 1"#))
+            #expect(metrics.contains(#"service_client_breaker_open{upstream="workshop"} 1"#), "\(metrics)")
+            #expect(metrics.contains(#"service_client_refusals_total{upstream="workshop"} 1"#))
         }
     }
 

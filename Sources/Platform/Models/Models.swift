@@ -16,13 +16,8 @@ package final class Models: Sendable {
 
     private struct State: Sendable {
         var managers: [String: any AnyManager] = [:]
-        var remotes: [String: RemoteService] = [:]
         var hasTaskStatus = false
     }
-
-    /// What remote models tell of themselves: for the declarations of a service that has some.
-    package static let declarations = TelemetryDeclarations(
-        metrics: [RemoteService.refused.declaration, RemoteService.open.declaration])
 
     /// During `build` only.
     package init(_ application: Application) {
@@ -54,14 +49,9 @@ package final class Models: Sendable {
     ///   - path: of its resource: `/api/v1/users`.
     @discardableResult
     package func remote<M: Model>(_ type: M.Type, service: String, path: String) -> Manager<M> {
-        let remote = state.withLock { state in
-            if let known = state.remotes[service] { return known }
-            let new = RemoteService(name: service, client: application.services, telemetry: application.telemetry)
-            state.remotes[service] = new
-            return new
-        }
-        let manager = Manager<M>(
-            home: .remote(RemoteManager(service: remote, path: path)), taskClient: taskClient)
+        let remote = RemoteManager<M>(
+            service: RemoteService(name: service, client: application.services), path: path)
+        let manager = Manager<M>(home: .remote(remote), taskClient: taskClient)
         register(manager)
         return manager
     }

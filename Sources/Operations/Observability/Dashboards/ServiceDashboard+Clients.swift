@@ -226,6 +226,14 @@ extension ServiceDashboard {
                             buckets.rate(.panel).sum(by: "server_address", "server_port", "le").quantile(0.95),
                             "{{server_address}}:{{server_port}}", exemplars: true)
                     ], width: 12),
+                .lines(
+                    "left alone", .none,
+                    [.init(mine(ServiceBreakers.open.series).now.max(by: "upstream"), "{{upstream}}")], width: 12,
+                    help: "1 while calls to a service are refused because it fails."),
+                .lines(
+                    "refused meanwhile", .operations,
+                    [.init(mine(ServiceBreakers.refused.series).rate(.panel).sum(by: "upstream"), "{{upstream}}")],
+                    width: 12),
             ])
     }
 }

@@ -61,7 +61,7 @@ package final class Application: Sendable {
         httpClient = HTTPClient(group: platform.group, telemetry: telemetry)
         services = ServiceClient(
             callerName: definition.name, http: httpClient, directory: platform.directory,
-            identities: platform.identities, group: platform.group)
+            identities: platform.identities, group: platform.group, telemetry: telemetry)
         databaseURL = Self.databaseURL(definition, platform.configuration)
         databaseClient = databaseURL.map { url in
             var configuration = PostgreSQLClient.Configuration(url: url)

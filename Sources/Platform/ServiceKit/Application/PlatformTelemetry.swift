@@ -17,6 +17,7 @@ extension ServiceDefinition {
         scopes += clients
         scopes += [
             .init("HTTP server", HTTPTelemetry.declarations), .init("HTTP client", HTTPClientTelemetry.declarations),
+            .init("calls to services", ServiceBreakers.declarations),
         ]
         if database != nil {
             scopes += [

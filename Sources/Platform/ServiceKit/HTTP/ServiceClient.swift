@@ -14,8 +14,12 @@ package struct ServiceClient: Sendable {
     private let directory: ServiceDirectory
     private let identities: IdentitySigner
     private let group: EventLoopGroup
+    private let breakers: ServiceBreakers
     private let budget = RetryBudget()
 
+    /// Calls of one service that may wait for an answer at once: ten thousand a second at the 13 ms that a call of ours takes
+    /// at its slowest.
+    package static let maxCallsAtOnce = 128
     /// Attempts of a call that may be repeated.
     private static let maxAttempts = 3
     /// Bytes of an answer that are read.
@@ -24,14 +28,18 @@ package struct ServiceClient: Sendable {
 
     init(
         callerName: String, http: HTTPClient, directory: ServiceDirectory, identities: IdentitySigner,
-        group: EventLoopGroup
+        group: EventLoopGroup, telemetry: Telemetry
     ) {
+        breakers = ServiceBreakers(telemetry, maxCalls: Self.maxCallsAtOnce)
         self.group = group
         self.callerName = callerName
         self.http = http
         self.directory = directory
         self.identities = identities
     }
+
+    /// Calls of a service that wait for an answer at the moment.
+    package func callsNow(to service: String) -> Int { breakers[service].bulkhead.count }
 
     /// Whose identity the call carries.
     package enum Caller: Sendable {
@@ -171,7 +179,34 @@ package struct ServiceClient: Sendable {
         async throws -> HTTPResponse
     {
         let destination = destination(service)
-        var pick = try await pick(of: destination)
+        let pick = try await pick(of: destination)
+        let upstream: ServiceBreakers.Upstream
+        do { upstream = try breakers.admit(service) } catch {
+            pick.abandoned()
+            throw error
+        }
+        let breaker = upstream.breaker
+        defer { upstream.bulkhead.leave() }
+        do {
+            let response = try await attempt(
+                request, service, template, isRepeatable: isRepeatable, at: destination, first: pick)
+            breaker.record(success: true)
+            return response
+        } catch let error as ServiceCallError {
+            // A refusal is an answer: the service works.
+            breaker.record(success: error.status.map { $0.code < 500 } ?? false)
+            throw error
+        } catch {
+            breaker.abandon()
+            throw error
+        }
+    }
+
+    private func attempt(
+        _ request: HTTPRequest, _ service: String, _ template: String, isRepeatable: Bool, at destination: Destination,
+        first: Destination.Pick
+    ) async throws -> HTTPResponse {
+        var pick = first
         budget.deposit()
         var attempt = 1
         var sent = 0
