@@ -42,6 +42,8 @@ import Wiring
         "message_retries_total": "this service consumes nothing",
         "message_dead_letters_total": "this service consumes nothing",
         "http_client_request_duration_seconds": "this service calls no other",
+        "service_client_breaker_open": "this service calls no other",
+        "service_client_refusals_total": "this service calls no other",
         "job_": "this service has no jobs",
         "slo:budget_left:ratio": "nobody asked this service for anything yet",
         "payment_amount_cents_total": "nothing was refunded",
