@@ -191,7 +191,8 @@ final class OTLPSender: Sendable {
                 keepOnDisk(message, otherwise: "retry_after")
                 continue
             }
-            if message.itemCount > 1, let limit = appetite.limit(exceededBy: message.plainByteCount),
+            if message.itemCount > 1, !appetite.isPausing,
+                let limit = appetite.limit(exceededBy: message.plainByteCount),
                 let parts = await parts(of: message, limitBytes: limit)
             {
                 left += parts.reversed()
