@@ -24,19 +24,15 @@ extension ByteBuffer {
         if done == nil { Array(text.utf8).withUnsafeBufferPointer { appendWatched($0, limit: limit) } }
     }
 
+    private mutating func appendWatched(_ source: UnsafeBufferPointer<UInt8>, limit: Int) {
+        appendJSONEscaped(source, limit: limit)
+        // The whole text is asked: a secret that was cut has no end.
+        if PatternRedaction.isSuspicious(source) { isSuspicious = true }
+    }
+
     /// Appends valid UTF-8 escaped, without quotes.
     package mutating func appendJSONEscaped(_ source: UnsafeBufferPointer<UInt8>, limit: Int = .max) {
-        _ = append(source, limit, isWatched: false)
-    }
-
-    private mutating func appendWatched(_ source: UnsafeBufferPointer<UInt8>, limit: Int) {
-        signs |= append(source, limit, isWatched: true)
-    }
-
-    /// - Returns: the signs of secrets; when something had to be escaped, those of the whole text.
-    @inline(__always)
-    private mutating func append(_ source: UnsafeBufferPointer<UInt8>, _ limit: Int, isWatched: Bool) -> UInt64 {
-        guard let bytes = source.baseAddress else { return 0 }
+        guard let bytes = source.baseAddress else { return }
         var length = source.count
         if length > limit {
             length = limit
@@ -44,19 +40,10 @@ extension ByteBuffer {
             while length > 0, bytes[length] & 0xC0 == 0x80 { length -= 1 }
         }
         reserve(length)
-        var signs: UInt64 = 0
-        let plain = ByteBuffer.copyPlain(bytes, count: length, to: base + count, isWatched: isWatched, &signs)
+        let plain = ByteBuffer.copyPlain(bytes, count: length, to: base + count)
         count &+= plain
-        if plain < length {
-            appendEscaping(bytes, from: plain, to: length)
-            if isWatched, PatternRedaction.isSuspicious(source) { signs = .max }
-        }
-        if length < source.count {
-            append("…" as StaticString)
-            // A secret that was cut has no end: the whole text has to be asked.
-            if isWatched, PatternRedaction.isSuspicious(source) { signs = .max }
-        }
-        return signs
+        if plain < length { appendEscaping(bytes, from: plain, to: length) }
+        if length < source.count { append("…" as StaticString) }
     }
 
     /// Copies up to the first byte that may need an escape: a control, a quote, a backslash, DEL, or anything beyond
@@ -64,8 +51,7 @@ extension ByteBuffer {
     /// - Returns: how many bytes were copied.
     @inline(__always)
     private static func copyPlain(
-        _ bytes: UnsafePointer<UInt8>, count length: Int, to target: UnsafeMutablePointer<UInt8>, isWatched: Bool,
-        _ signs: inout UInt64
+        _ bytes: UnsafePointer<UInt8>, count length: Int, to target: UnsafeMutablePointer<UInt8>
     ) -> Int {
         let source = UnsafeRawPointer(bytes)
         let target = UnsafeMutableRawPointer(target)
@@ -73,7 +59,6 @@ extension ByteBuffer {
         while length &- index >= 8 {
             let word = source.loadUnaligned(fromByteOffset: index, as: UInt64.self)
             target.storeBytes(of: word, toByteOffset: index, as: UInt64.self)
-            if isWatched { signs |= PatternRedaction.signs(word) }
             let found = specials(word)
             if found != 0 { return index &+ found.trailingZeroBitCount / 8 }
             index &+= 8
@@ -83,19 +68,15 @@ extension ByteBuffer {
             let start = length &- 8
             let word = source.loadUnaligned(fromByteOffset: start, as: UInt64.self)
             target.storeBytes(of: word, toByteOffset: start, as: UInt64.self)
-            if isWatched { signs |= PatternRedaction.signs(word) }
             let found = specials(word)
             return found == 0 ? length : start &+ found.trailingZeroBitCount / 8
         }
-        var short: UInt64 = 0
         while index < length {
             let byte = bytes[index]
             if isSpecial(byte) { return index }
             target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
-            if isWatched { short = short << 8 | UInt64(byte) }
             index &+= 1
         }
-        if isWatched, length >= PatternRedaction.minBytes { signs |= PatternRedaction.signs(short) }
         return length
     }
 
@@ -132,9 +113,7 @@ extension ByteBuffer {
                 } while index < length && bytes[index] & 0xC0 == 0x80
             }
             reserve(length - index)
-            var signs: UInt64 = 0
-            let plain = ByteBuffer.copyPlain(
-                bytes + index, count: length - index, to: base + count, isWatched: false, &signs)
+            let plain = ByteBuffer.copyPlain(bytes + index, count: length - index, to: base + count)
             count &+= plain
             index += plain
         }

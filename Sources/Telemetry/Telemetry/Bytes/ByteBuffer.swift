@@ -10,9 +10,8 @@ package struct ByteBuffer: ~Copyable, @unchecked Sendable {
     package private(set) var base: UnsafeMutablePointer<UInt8>
     /// The bytes in use.
     package var count = 0
-    /// What the texts that were appended under watch have of the bytes without which there is no secret; zero when
-    /// nothing (see `PatternRedaction`).
-    var signs: UInt64 = 0
+    /// Whether a text that was appended under watch may hold a secret (see `PatternRedaction`).
+    var isSuspicious = false
     /// The bytes allocated.
     package private(set) var capacity: Int
 

@@ -60,12 +60,12 @@ package final class LoggerCore: Sendable {
     ) {
         let state = ThreadState.current
         state.pointee.scratch.removeAll()
-        state.pointee.scratch.signs = 0
+        state.pointee.scratch.isSuspicious = false
         layout.encode(
             event, message, fields, context: context, wallNanoseconds: wallNanoseconds, isRetroactive: isRetroactive,
             into: &state.pointee)
         var cleaned: Cleaned?
-        if state.pointee.scratch.signs != 0 {
+        if state.pointee.scratch.isSuspicious {
             cleaned = PatternRedaction.cleaned(message, fields)
             if let cleaned {
                 state.pointee.scratch.removeAll()

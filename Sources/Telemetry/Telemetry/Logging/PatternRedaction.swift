@@ -11,7 +11,9 @@ package enum PatternRedaction {
     static let minBytes = 6
 
     /// The text without secrets; the same text when there are none.
-    package static func redacted(_ text: String) -> String { cleaned(text) ?? text }
+    package static func redacted(_ text: String) -> String {
+        text.utf8.count < minBytes ? text : cleaned(text) ?? text
+    }
 
     /// The text without secrets, or nil when there are none.
     private static func cleaned(_ text: String) -> String? {
@@ -55,50 +57,61 @@ package enum PatternRedaction {
     static func isSuspicious(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
         guard let start = bytes.baseAddress, bytes.count >= minBytes else { return false }
         let source = UnsafeRawPointer(start)
-        let end = min(bytes.count, maxBytes)
-        var index = 0
-        while end &- index >= 8 {
-            if signs(source.loadUnaligned(fromByteOffset: index, as: UInt64.self)) != 0 { return true }
-            index &+= 8
+        let count = min(bytes.count, maxBytes)
+        var found = Words()
+        if count >= 16 {
+            var index = 0
+            while index &+ 16 < count {
+                found |= signs(source.loadUnaligned(fromByteOffset: index, as: Words.self))
+                index &+= 16
+            }
+            // The last bytes, some of them again.
+            found |= signs(source.loadUnaligned(fromByteOffset: count &- 16, as: Words.self))
+        } else if count >= 8 {
+            let end = source.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+            found = signs(Words(source.loadUnaligned(as: UInt64.self), end))
+        } else {
+            let end = source.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
+            found = signs(Words(repeating: UInt64(source.loadUnaligned(as: UInt32.self)) << 32 | UInt64(end)))
         }
-        guard index < end else { return false }
-        if end >= 8 { return signs(source.loadUnaligned(fromByteOffset: end &- 8, as: UInt64.self)) != 0 }
-        var rest: UInt64 = 0
-        while index < end {
-            rest = rest << 8 | UInt64(bytes[index])
-            index &+= 1
-        }
-        return signs(rest) != 0
+        return found[0] | found[1] != 0
     }
+
+    /// Two words of eight bytes, which the machine looks at together.
+    private typealias Words = SIMD2<UInt64>
+
+    @inline(__always)
+    private static func each(_ byte: UInt8) -> Words { Words(repeating: 0x0101_0101_0101_0101 &* UInt64(byte)) }
 
     /// Not zero when a word has a byte without which no pattern matches (`@ J + : = %`), the middle of `bearer` or `basic`,
     /// or nothing but digits, spaces and dashes, as every number of 15 characters has somewhere. May err on the side of
     /// caution.
     @inline(__always)
-    static func signs(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs = ones &* 0x80
+    private static func signs(_ words: Words) -> Words {
         // A byte that was equal is zero, and takes its highest bit from the subtraction. `+` and `:` differ in two bits.
-        let found =
-            ((word ^ (ones &* 0x40)) &- ones) | ((word ^ (ones &* 0x4A)) &- ones) | ((word ^ (ones &* 0x3D)) &- ones)
-            | ((word ^ (ones &* 0x25)) &- ones) | (((word | (ones &* 0x11)) ^ (ones &* 0x3B)) &- ones)
-            | (schemes(word.littleEndian) &- ones)
-        // Digits, spaces and dashes lie between 0x20 and 0x3F: this bit pattern is that of nearly no other word.
-        let isNumeric = word & (ones &* 0xE0) == ones &* 0x20
-        return found & ~word & highs | (isNumeric ? 1 : 0)
+        let ones = each(1)
+        var found = (words ^ each(0x40)) &- ones
+        found |= (words ^ each(0x4A)) &- ones
+        found |= (words ^ each(0x3D)) &- ones
+        found |= (words ^ each(0x25)) &- ones
+        found |= ((words | each(0x11)) ^ each(0x3B)) &- ones
+        found |= schemes(words) &- ones
+        // Digits, spaces and dashes lie between 0x20 and 0x3F: nothing else is left of a word that has only such.
+        let rest = (words & each(0xE0)) ^ each(0x20)
+        let numbers = (rest &- Words(repeating: 1)) & ~rest & Words(repeating: 1 << 63)
+        return found & ~words & each(0x80) | numbers
     }
 
-    /// A zero byte at the third letter of `bearer` and `basic`, in any case. Four letters are looked at (`arer`, `asic`,
-    /// and a few more that no bit tells from them) as far as they are in this word: those in its neighbours count as
-    /// found, so that a word that was split is never missed.
+    /// A zero byte at the third or fourth letter of `basic` and `bearer`, in any case. Four letters are looked at (`asic`,
+    /// `arer`, and a few more that no bit tells from them) as far as they are in this word: those in its neighbours count
+    /// as found, so that a name that was split is never missed.
     @inline(__always)
-    private static func schemes(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let lower = word | (ones &* 0x20)
-        let before = (lower << 8) ^ (ones &* 0x61 &- 0x61)
-        let letter = (lower | ones) ^ (ones &* 0x73)
-        let next = ((lower >> 8) | (ones &* 0x0C)) ^ (ones &* 0x6D &- 0x61 << 56)
-        let last = ((lower >> 16) | (ones &* 0x11)) ^ (ones &* 0x73 &- 0x6262 << 48)
+    private static func schemes(_ words: Words) -> Words {
+        let lower = words | each(0x20)
+        let before = (lower &<< Words(repeating: 8)) ^ (each(0x61) &- Words(repeating: 0x61))
+        let letter = (lower | each(1)) ^ each(0x73)
+        let next = ((lower &>> Words(repeating: 8)) | each(0x0C)) ^ (each(0x6D) &- Words(repeating: 0x61 << 56))
+        let last = ((lower &>> Words(repeating: 16)) | each(0x11)) ^ (each(0x73) &- Words(repeating: 0x6262 << 48))
         return before | letter | next | last
     }
 }
