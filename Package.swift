@@ -96,7 +96,7 @@ let package = Package(
         system("CMalloc", apt: "libc6-dev"),
         .target(name: "CThread", path: "Sources/System/CThread"),
 
-        module("Telemetry", "Telemetry", ["CThread"], isInlined: true, isUnchecked: true),
+        module("Telemetry", "Telemetry", ["CThread"], isInlined: true),
         module("Telemetry", "TelemetrySDK", ["Telemetry", "CMalloc", "CZlib"]),
         module("Telemetry", "TelemetryTesting", ["Telemetry", "TelemetrySDK"]),
 
