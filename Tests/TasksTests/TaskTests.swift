@@ -44,7 +44,7 @@ import Testing
             let other = TaskClient(redis: world.redis, telemetry: world.telemetry)
             #expect(try await other.result(of: task, id: id, waitSeconds: 3_600) == 8)
             let status = try await other.status(of: id, of: world.service)
-            #expect(status == TaskStatus(task: "double", state: .succeeded, ownerText: "u1", body: "8"))
+            #expect(status == TaskStatus(task: "double", state: .succeeded, ownerText: "u1 c", body: "8"))
             await other.stop()
         }
     }
@@ -94,7 +94,10 @@ import Testing
                     return input
                 }
             }
-            let id = try await world.client.enqueue(task, "x", TaskOptions(keepsResultSeconds: 600))
+            let request = TelemetryContext(requestID: "request-9")
+            let id = try await TelemetryContext.$current.withValue(request) {
+                try await world.client.enqueue(task, "x", TaskOptions(keepsResultSeconds: 600))
+            }
             await #expect(throws: TaskError.failed(id: id)) {
                 try await world.client.result(of: task, id: id, waitSeconds: 60)
             }
@@ -103,6 +106,10 @@ import Testing
             #expect(letter.id == id && letter.attempt == 3 && letter.reason == "attempt 3 failed: NeverHappened")
             #expect(world.capture.value(#"task_retries_total{task="fragile"}"#) == 2)
             #expect(world.capture.value(#"task_dead_letters_total{task="fragile"}"#) == 1)
+            // Whoever looks for the request finds what became of its task.
+            let line = try #require(world.capture.logLines(event: TaskTelemetry.deadLettered).first)
+            let trace = try #require(world.capture.spans(named: "send tasks:{\(world.service)}:normal").first)
+            #expect(line.contains("\(trace.context.traceID)") && line.contains("request-9"), "\(line)")
 
             isBroken.withLock { $0 = false }
             #expect(try await world.queues.replayAll() == 1)

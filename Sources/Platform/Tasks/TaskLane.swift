@@ -204,11 +204,11 @@ final class TaskLane: @unchecked Sendable {
         telemetry.running.add(1)
         run.task = loop.spawn { [self] in
             if entry == nil {
-                await settle(run, .dead(reason: "it is no task", errorType: "malformed_entry"))
+                await giveUp(run, "it is no task", errorType: "malformed_entry")
             } else if let handler {
                 await execute(run, handler)
             } else {
-                await settle(run, .dead(reason: "no worker knows this task", errorType: "unknown_task"))
+                await giveUp(run, "no worker knows this task", errorType: "unknown_task")
             }
         }
     }
@@ -217,7 +217,7 @@ final class TaskLane: @unchecked Sendable {
         let entry = run.entry
         guard run.taken.deliveries <= worker.configuration.maxDeliveries else {
             let reason = "\(run.taken.deliveries - 1) workers died or hung while they ran it"
-            return await settle(run, .dead(reason: reason, errorType: "workers_died"))
+            return await giveUp(run, reason, errorType: "workers_died")
         }
         let parent = entry.telemetryContext()
         let span = telemetry.startSpan(
@@ -263,7 +263,9 @@ final class TaskLane: @unchecked Sendable {
     private func note(_ verdict: TaskVerdict, _ run: TaskRun) {
         let entry = run.entry
         switch verdict {
-        case .succeeded, .duplicate, .giveBack, .dead: break
+        case .succeeded, .duplicate, .giveBack: break
+        case .dead(let reason, let type):
+            telemetry.log(TaskTelemetry.deadLettered, "\(entry.task) was given up: \(reason)", entry, error: type)
         case .refused(let refusal):
             telemetry.log(TaskTelemetry.refused, "\(entry.task) was refused: \(refusal.code)", entry)
         case .retry(let pause, let type):
@@ -280,14 +282,18 @@ final class TaskLane: @unchecked Sendable {
 
     // MARK: Settling
 
+    /// Buries what is not even run; whoever enqueued it finds the line under their trace.
+    private func giveUp(_ run: TaskRun, _ reason: String, errorType: String) async {
+        let verdict = TaskVerdict.dead(reason: reason, errorType: errorType)
+        TelemetryContext.$current.withValue(run.entry.telemetryContext()) { note(verdict, run) }
+        await settle(run, verdict)
+    }
+
     private func settle(_ run: TaskRun, _ verdict: TaskVerdict) async {
         telemetry.runs.series(run.label, verdict.outcome).increment()
         switch verdict {
         case .retry: telemetry.retries.series(run.label).increment()
-        case .dead(let reason, let type):
-            telemetry.dead.series(run.label).increment()
-            telemetry.log(
-                TaskTelemetry.deadLettered, "\(run.entry.task) was given up: \(reason)", run.entry, error: type)
+        case .dead: telemetry.dead.series(run.label).increment()
         case .succeeded, .duplicate:
             if run.entry.keepsResultSeconds == 0 { return acknowledge(run) }
         case .refused, .postpone, .giveBack, .lost: break
