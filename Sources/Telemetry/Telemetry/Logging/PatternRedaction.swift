@@ -12,7 +12,8 @@ package enum PatternRedaction {
 
     /// The text without secrets; the same text when there are none.
     package static func redacted(_ text: String) -> String {
-        text.utf8.count < minBytes ? text : cleaned(text) ?? text
+        let isClean = text.utf8.withContiguousStorageIfAvailable { !isSuspicious($0) } ?? false
+        return isClean ? text : cleaned(text) ?? text
     }
 
     /// The text without secrets, or nil when there are none.
