@@ -1,3 +1,4 @@
+internal import HTTPCodec
 internal import Resilience
 internal import Synchronization
 package import Telemetry
