@@ -1,7 +1,7 @@
 package import ServiceKit
 internal import Synchronization
 internal import Tasks
-package import Telemetry
+internal import Telemetry
 
 /// The models of a service: which it keeps, which it reads from others, and which it offers over HTTP.
 ///
