@@ -15,7 +15,7 @@ import Testing
                 GatewayService.definition,
 
         """,
-        "Sources/Platform/ServiceKit/HTTP/ServiceDirectory.swift": """
+        "Sources/Platform/ServiceKit/Discovery/ServiceDirectory.swift": """
             static let defaultPorts: [String: Int] = [
                 "gateway": 8080, "desk": 8020,
             ]
@@ -52,7 +52,7 @@ import Testing
         #expect(table.hasPrefix("internal import Assets\ninternal import Cart\n"))
         #expect(table.contains("        AssetsService.definition,\n        GatewayService.definition,"))
         #expect(
-            try text(scaffold, "Sources/Platform/ServiceKit/HTTP/ServiceDirectory.swift")
+            try text(scaffold, "Sources/Platform/ServiceKit/Discovery/ServiceDirectory.swift")
                 .contains("        \"assets\": 8021,\n    ]"))
         #expect(
             try text(scaffold, "Sources/Services/Gateway/Domain/RoutingTable.swift")

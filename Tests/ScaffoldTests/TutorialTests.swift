@@ -58,7 +58,7 @@ import Testing
             }
             try script.write(toFile: copy + "/tutorial.sh", atomically: true, encoding: .utf8)
             let result = try Command.run(
-                ["bash", "tutorial.sh"], environment: environment, folder: copy, timeoutMilliseconds: 1_800_000)
+                ["bash", "tutorial.sh"], environment: environment, folder: copy, timeoutMilliseconds: 900_000)
             var printed: [Int: String] = [:]
             for part in result.output.split(separator: Self.mark) {
                 let pair = part.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)

@@ -7,7 +7,7 @@ package struct Scaffold: Sendable {
 
     private let read: @Sendable (String) -> String?
     private static let modelServices = "var modelServices"
-    private static let ports = "Sources/Platform/ServiceKit/HTTP/ServiceDirectory.swift"
+    private static let ports = "Sources/Platform/ServiceKit/Discovery/ServiceDirectory.swift"
     private var changed: [String: String] = [:]
     private var order: [String] = []
 
