@@ -286,10 +286,11 @@ private func message(_ id: String, _ body: [UInt8] = []) -> AMQPMessage { AMQPMe
                 try await eventually { broker.capture.value("amqp_reconnects_total") == Double(round) }
                 try await eventually { client.isConnected }
                 try await client.publish(message("m\(round)"), exchange: "events", routingKey: "order.x")
-                try await seen.wait(for: round)
+                try await eventually { seen.all.contains { $0.message.messageID == "m\(round)" } }
             }
             await client.stop(timeoutSeconds: 5)
-            #expect(seen.all.map(\.message.messageID) == ["m1", "m2", "m3"])
+            // A connection that is cut may take an acknowledgement with it: then the broker delivers once more.
+            #expect(Set(seen.all.map(\.message.messageID)) == ["m1", "m2", "m3"])
             #expect(broker.capture.logLines(event: AMQPTelemetry.lostEvent).count >= 3)
             #expect(broker.capture.value("amqp_connected") == 0)
         }
