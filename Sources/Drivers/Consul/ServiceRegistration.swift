@@ -31,7 +31,7 @@ package struct ServiceRegistration: Sendable, Hashable {
 }
 
 extension ServiceRegistration: Encodable {
-    private enum Key: String, CodingKey {
+    private enum CodingKeys: String, CodingKey {
         case id = "ID"
         case name = "Name"
         case address = "Address"
@@ -39,17 +39,6 @@ extension ServiceRegistration: Encodable {
         case tags = "Tags"
         case meta = "Meta"
         case check = "Check"
-    }
-
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(id, forKey: .id)
-        try container.encode(name, forKey: .name)
-        try container.encode(address, forKey: .address)
-        try container.encode(port, forKey: .port)
-        try container.encode(tags, forKey: .tags)
-        try container.encode(meta, forKey: .meta)
-        try container.encodeIfPresent(check, forKey: .check)
     }
 }
 
